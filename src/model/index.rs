@@ -1,0 +1,216 @@
+//! The index: what the cache holds for each upload path, small enough to keep in memory.
+//!
+//! A scan and the watcher ask it one question: has this file to be read? The answer must never be a
+//! wrong "no". An entry takes 32 bytes: paths and looks are kept as hashes (128 bits of sha256 for
+//! the path, 64 bits for each look), so a million entries fit into the memory of a small container.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher as _, RandomState};
+
+use crate::model::{Digest, FileStat, UploadPath};
+
+/// A file whose inode changed within this time before it was read may change again without a new
+/// timestamp: kernels before 6.13 stamp files with the time of the last tick (1 to 10 ms ago).
+pub const TIMESTAMP_GRAIN_NS: i64 = 20_000_000;
+
+/// What is known about the inode behind an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InodeLook {
+    /// The entry came from the database; its file has not been looked at in this process.
+    Unseen,
+    /// The file was read so soon after its last change that the next change may look the same.
+    Racy,
+    /// Hash of inode number and ctime.
+    Seen(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    content: u64,
+    inode: u64,
+}
+
+const UNSEEN: u64 = 0;
+const RACY: u64 = 1;
+
+impl Known {
+    fn inode(self) -> InodeLook {
+        match self.inode {
+            UNSEEN => InodeLook::Unseen,
+            RACY => InodeLook::Racy,
+            hash => InodeLook::Seen(hash),
+        }
+    }
+}
+
+/// The answer to "has this file to be read?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing is stored under this path.
+    New,
+    /// Something is stored, and the file may have another content now.
+    Changed,
+    /// The stored content is the file's.
+    Same,
+}
+
+/// Upload path to what is known of its stored content.
+#[derive(Debug, Default)]
+pub struct Index {
+    known: HashMap<u128, Known>,
+    hash: RandomState,
+}
+
+impl Index {
+    /// Number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Notes an entry that the database has; what this process has seen itself is not overwritten.
+    pub fn note_stored(&mut self, path: &str, file_size: u64, mtime_ns: i64) {
+        let content = self.content_look(file_size, mtime_ns);
+        let known = self.known.entry(key(path)).or_insert(Known { content, inode: UNSEEN });
+        if known.content != content {
+            *known = Known { content, inode: UNSEEN };
+        }
+    }
+
+    /// Notes that `stat` is how a file looked when its content was the stored one, and that the
+    /// look was taken at `now_ns` (nanoseconds since 1970, the clock that stamps files).
+    pub fn note_seen(&mut self, path: &UploadPath, stat: &FileStat, now_ns: i64) {
+        let racy = now_ns.saturating_sub(stat.ctime_ns) < TIMESTAMP_GRAIN_NS;
+        let inode = if racy { RACY } else { self.inode_look(stat) };
+        let content = self.content_look(stat.size, stat.mtime_ns);
+        self.known.insert(key(path.as_str()), Known { content, inode });
+    }
+
+    /// Forgets a path, so that its file is read at the next look.
+    pub fn forget(&mut self, path: &str) {
+        self.known.remove(&key(path));
+    }
+
+    /// What a walk over the tree may conclude from `stat`. A file that this process has not looked
+    /// at yet is taken for the stored one if size and mtime agree, as every backup program does.
+    pub fn scanned(&mut self, path: &UploadPath, stat: &FileStat) -> Look {
+        let (content, inode) = (self.content_look(stat.size, stat.mtime_ns), self.inode_look(stat));
+        let Some(known) = self.known.get_mut(&key(path.as_str())) else {
+            return Look::New;
+        };
+        match known.inode() {
+            _ if known.content != content => Look::Changed,
+            InodeLook::Unseen => {
+                known.inode = inode;
+                Look::Same
+            }
+            InodeLook::Seen(hash) if hash == inode => Look::Same,
+            InodeLook::Seen(_) | InodeLook::Racy => Look::Changed,
+        }
+    }
+
+    /// What an event allows to conclude from `stat`: something happened to this file, so only an
+    /// inode that is known in every respect is passed over. That is the echo of our own restore.
+    #[must_use]
+    pub fn notified(&self, path: &UploadPath, stat: &FileStat) -> Look {
+        let Some(known) = self.known.get(&key(path.as_str())) else {
+            return Look::New;
+        };
+        let same = known.content == self.content_look(stat.size, stat.mtime_ns)
+            && known.inode() == InodeLook::Seen(self.inode_look(stat));
+        if same { Look::Same } else { Look::Changed }
+    }
+
+    /// Whether anything is stored under this path.
+    #[must_use]
+    pub fn contains(&self, path: &UploadPath) -> bool {
+        self.known.contains_key(&key(path.as_str()))
+    }
+
+    fn content_look(&self, size: u64, mtime_ns: i64) -> u64 {
+        let mut hasher = self.hash.build_hasher();
+        hasher.write_u64(size);
+        hasher.write_i64(mtime_ns);
+        hasher.finish()
+    }
+
+    fn inode_look(&self, stat: &FileStat) -> u64 {
+        let mut hasher = self.hash.build_hasher();
+        hasher.write_u64(stat.inode);
+        hasher.write_i64(stat.ctime_ns);
+        hasher.finish().max(RACY + 1)
+    }
+}
+
+/// Two paths with one key would hide a file from every scan: hence a cryptographic hash.
+fn key(path: &str) -> u128 {
+    let (half, _) = Digest::of(path.as_bytes())
+        .as_bytes()
+        .split_first_chunk::<16>()
+        .map(|(half, rest)| (*half, rest.len()))
+        .expect("a sha256 has 32 bytes");
+    u128::from_ne_bytes(half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: i64 = 1_000_000_000_000;
+
+    fn path() -> UploadPath {
+        UploadPath::parse("a/b.jpg").unwrap()
+    }
+
+    fn stat() -> FileStat {
+        FileStat { size: 10, mtime_ns: 5, ctime_ns: 6, inode: 7, mode: 0o644 }
+    }
+
+    #[test]
+    fn a_new_path_is_read() {
+        let mut index = Index::default();
+        assert_eq!(index.scanned(&path(), &stat()), Look::New);
+        assert_eq!(index.notified(&path(), &stat()), Look::New);
+    }
+
+    #[test]
+    fn an_entry_of_the_database_is_trusted_by_a_scan_and_not_by_an_event() {
+        let mut index = Index::default();
+        index.note_stored("a/b.jpg", 10, 5);
+        assert_eq!(index.notified(&path(), &stat()), Look::Changed);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Same);
+        // From then on the inode is known, and a replaced file shows by it.
+        assert_eq!(index.notified(&path(), &stat()), Look::Same);
+        let replaced = FileStat { inode: 8, ..stat() };
+        assert_eq!(index.scanned(&path(), &replaced), Look::Changed);
+        assert_eq!(index.scanned(&path(), &FileStat { size: 11, ..stat() }), Look::Changed);
+    }
+
+    #[test]
+    fn a_file_read_right_after_its_change_is_read_again() {
+        let mut index = Index::default();
+        index.note_seen(&path(), &stat(), stat().ctime_ns + TIMESTAMP_GRAIN_NS - 1);
+        assert_eq!(index.notified(&path(), &stat()), Look::Changed);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Changed);
+        index.note_seen(&path(), &stat(), LATER);
+        assert_eq!(index.notified(&path(), &stat()), Look::Same);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Same);
+    }
+
+    #[test]
+    fn reading_the_database_again_keeps_what_was_seen() {
+        let mut index = Index::default();
+        index.note_seen(&path(), &stat(), LATER);
+        index.note_stored("a/b.jpg", 10, 5);
+        assert_eq!(index.notified(&path(), &stat()), Look::Same);
+        // Another instance has stored another content since.
+        index.note_stored("a/b.jpg", 12, 9);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Changed);
+    }
+}

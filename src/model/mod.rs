@@ -1,0 +1,23 @@
+//! The nouns of the program and the rules over them: pure code, without I/O, clock or runtime.
+
+pub mod base64;
+pub mod counters;
+pub mod digest;
+pub mod entry;
+pub mod index;
+pub mod mime;
+pub mod patterns;
+pub mod settle;
+pub mod size;
+pub mod stat;
+pub mod timestamp;
+pub mod upload_path;
+
+pub use digest::{Digest, Hasher};
+pub use entry::{Entry, IndexRow, NewEntry, NewPayload};
+pub use index::{Index, Look};
+pub use patterns::Patterns;
+pub use size::ByteSize;
+pub use stat::FileStat;
+pub use timestamp::Timestamp;
+pub use upload_path::UploadPath;

@@ -1,0 +1,255 @@
+//! The store: the image cache in the app's own database, behind one trait in the words of the domain.
+//!
+//! Each database has its own plain file of SQL ([`postgres`], [`mysql`], [`sqlite`]); one contract
+//! suite (`tests/store_contract.rs`) holds all of them to what is written here.
+
+mod error;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use error::{StoreError, Trouble};
+
+use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, PayloadKind};
+use crate::model::{Digest, UploadPath};
+
+/// Where the database is: what a `DATABASE_URL` says once it has been understood. Holds the password,
+/// so its `Debug` shows none.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Target {
+    /// PostgreSQL; a URL that the driver understands.
+    Postgres(String),
+    /// MySQL or MariaDB; a URL that the driver understands.
+    MySql(String),
+    /// An SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// How the store is opened. Opening connects to nothing: the first call does.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Most connections at a time.
+    pub connections: u32,
+    /// How long a call waits for a connection before it fails.
+    pub acquire_timeout: Duration,
+}
+
+/// What is stored under a path, as far as it takes to decide whether to store again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub id: i64,
+    /// None when the column holds no sha256.
+    pub sha256: Option<Digest>,
+    pub mtime_ns: i64,
+    pub mode: u32,
+    pub payload: PayloadKind,
+    pub chunk_set: Option<ChunkSet>,
+}
+
+/// A new look of a file whose content is the stored one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touch {
+    pub path: UploadPath,
+    pub mtime_ns: i64,
+    pub mode: u32,
+}
+
+/// An entry with its payload, as [`Store::fetch`] hands it over: borrowed from the row, for the time
+/// of one call.
+#[derive(Debug)]
+pub struct Fetched<'row> {
+    pub id: i64,
+    pub original_path: &'row str,
+    pub file_size: u64,
+    /// As the database has it: may be anything.
+    pub sha256: &'row str,
+    pub mtime_ns: i64,
+    pub mode: u32,
+    pub payload: FetchedPayload<'row>,
+}
+
+/// The bytes of a fetched entry.
+#[derive(Debug)]
+pub enum FetchedPayload<'row> {
+    /// Base64, as `image_data` has it.
+    Inline(&'row str),
+    /// The one chunk of a payload of up to [`crate::model::entry::CHUNK_BYTES`].
+    OneChunk(&'row [u8]),
+    /// More than one chunk: read them with [`Store::read_chunk`], from 0 until there is none.
+    Chunks(ChunkSet),
+    /// In an object store.
+    Url(&'row str),
+    /// The entry has no data.
+    None,
+}
+
+/// Which entries to list, in which order. Never reads a payload.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    /// Part of the path, compared byte by byte.
+    pub search: Option<String>,
+    /// Exactly this path.
+    pub path: Option<UploadPath>,
+    /// Start of the MIME type, such as `image/`.
+    pub mime: Option<String>,
+    /// Where the bytes are.
+    pub payload: Option<PayloadKind>,
+    /// Not seen on disk, restored or read for this many days.
+    pub not_accessed_days: Option<u32>,
+    pub sort: Sort,
+    pub descending: bool,
+    /// Most rows; `None` for all.
+    pub limit: Option<u32>,
+    /// Rows to pass over first.
+    pub offset: u64,
+}
+
+/// What a list is sorted by; the id breaks ties.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Path,
+    Size,
+    Created,
+    Updated,
+    Accessed,
+}
+
+/// The image cache in figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub entries: u64,
+    /// Entries whose payload can be read back.
+    pub with_data: u64,
+    pub inline: u64,
+    pub chunked: u64,
+    pub by_url: u64,
+    /// Sum of the files' sizes.
+    pub file_bytes: u64,
+    /// What our tables take in the database, with their indexes; `None` where the database cannot tell.
+    pub database_bytes: Option<u64>,
+}
+
+/// What the doctor asks the database about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Product and version, as the server tells it.
+    pub version: String,
+    /// The schema version in the database, and the one this program knows.
+    pub schema: (Option<i64>, i64),
+    /// What this user may not do and we need (`INSERT on image_cache`, …).
+    pub missing_rights: Vec<String>,
+    /// Connections in use and allowed, where the server tells.
+    pub connections: Option<(u64, u64)>,
+    /// `max_allowed_packet`, bytes (MySQL and MariaDB).
+    pub max_packet: Option<u64>,
+    /// The connection seems to go through a pooler such as PgBouncer.
+    pub pooled: bool,
+    /// Text of the database is UTF-8.
+    pub utf8: bool,
+    /// The server refuses writes (a replica, or a full plan).
+    pub read_only: bool,
+    /// How the SQLite file is journaled (`wal`, `delete`); empty for servers.
+    pub journal: String,
+}
+
+/// The image cache. Every call is one unit of work: it has been done wholly when it returns `Ok`,
+/// and calling it again after an error does no harm.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Name of the database product, for people.
+    fn product(&self) -> &'static str;
+
+    /// Creates or upgrades the tables. Safe when many instances do it at once, through a
+    /// transaction pooler as well. Returns the schema versions before and after.
+    async fn migrate(&self) -> Result<(i64, i64), StoreError>;
+
+    /// Makes sure that the database answers and the schema is the one this program knows, without
+    /// changing anything.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Calls `each` for every entry, newest content first.
+    async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError>;
+
+    /// What is stored under these paths; paths with nothing are left out.
+    async fn stored(&self, paths: &[UploadPath])
+    -> Result<HashMap<UploadPath, Stored>, StoreError>;
+
+    /// Stores entries, in one transaction: creates what is new and replaces what is there
+    /// (`created_at`, and an owner that is not given, are kept). Where content, mtime and mode are
+    /// the stored ones and the payload is there, the row is not written. One path comes once. Chunks
+    /// that the entries referred to before are removed.
+    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError>;
+
+    /// Writes new mtimes and modes of files whose content has not changed.
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
+
+    /// Notes that these files were seen on disk, restored or read (`last_accessed`).
+    async fn accessed(&self, paths: &[UploadPath]) -> Result<(), StoreError>;
+
+    /// Writes one chunk row; a row that is there already is replaced.
+    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Reads one chunk row.
+    async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Removes the rows of a chunk set that no entry refers to, a few at a time; a set that an
+    /// entry refers to is left alone.
+    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError>;
+
+    /// Removes chunk sets that no entry refers to and that are more than a day old: left by a
+    /// process that died. Returns how many sets.
+    async fn sweep_chunks(&self) -> Result<u64, StoreError>;
+
+    /// Fetches entries with their payloads and calls `each` for every one, in no certain order; ids
+    /// that are gone are left out. Ask for as much at a time as memory allows.
+    async fn fetch(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError>;
+
+    /// Lists entries.
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError>;
+
+    /// The image cache in figures.
+    async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// Removes entries and their chunks; returns how many entries there were.
+    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError>;
+
+    /// What the doctor asks.
+    async fn facts(&self) -> Result<ServerFacts, StoreError>;
+
+    /// Closes all connections.
+    async fn close(&self);
+}
+
+/// Opens the store at `target`. Nothing is connected yet.
+///
+/// # Errors
+/// When the target cannot be understood by the driver.
+pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
+    let _ = options;
+    Err(StoreError {
+        operation: format!("open {target:?}"),
+        trouble: Trouble::Other,
+        cause: "no driver".into(),
+        cure: None,
+    })
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+            Self::MySql(_) => f.write_str("MySql(…)"),
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+        }
+    }
+}
