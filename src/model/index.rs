@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher as _, RandomState};
 
-use crate::model::{Digest, FileStat, UploadPath};
+use crate::model::{Digest, FileStat, IndexRow, UploadPath};
 
 /// A file whose inode changed within this time before it was read may change again without a new
 /// timestamp: kernels before 6.13 stamp files with the time of the last tick (1 to 10 ms ago).
@@ -26,9 +26,12 @@ enum InodeLook {
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
+    /// Hash of size and mtime; its lowest bit says that `last_accessed` is old.
     content: u64,
     inode: u64,
 }
+
+const ACCESS_OLD: u64 = 1;
 
 const UNSEEN: u64 = 0;
 const RACY: u64 = 1;
@@ -74,13 +77,35 @@ impl Index {
         self.known.is_empty()
     }
 
-    /// Notes an entry that the database has; what this process has seen itself is not overwritten.
-    pub fn note_stored(&mut self, path: &str, file_size: u64, mtime_ns: i64) {
-        let content = self.content_look(file_size, mtime_ns);
-        let known = self.known.entry(key(path)).or_insert(Known { content, inode: UNSEEN });
-        if known.content != content {
-            *known = Known { content, inode: UNSEEN };
+    /// Notes an entry that the database has; what this process has seen of its file is kept as long
+    /// as the content is the one that was seen.
+    pub fn note_stored(&mut self, row: &IndexRow) {
+        let content = self.content_look(row.file_size, row.mtime_ns);
+        let known =
+            self.known.entry(key(&row.original_path)).or_insert(Known { content, inode: UNSEEN });
+        if known.content & !ACCESS_OLD != content {
+            known.inode = UNSEEN;
         }
+        known.content = content | u64::from(row.access_is_old);
+    }
+
+    /// Notes a file that was just restored from its entry. Its mtime is that of long ago, so any
+    /// change after this moment shows, whatever the grain of the file system's clock.
+    pub fn note_restored(&mut self, path: &UploadPath, stat: &FileStat) {
+        let known = Known {
+            content: self.content_look(stat.size, stat.mtime_ns),
+            inode: self.inode_look(stat),
+        };
+        self.known.insert(key(path.as_str()), known);
+    }
+
+    /// Whether `last_accessed` of this path is old; answers yes once.
+    pub fn take_old_access(&mut self, path: &UploadPath) -> bool {
+        self.known.get_mut(&key(path.as_str())).is_some_and(|known| {
+            let old = known.content & ACCESS_OLD != 0;
+            known.content &= !ACCESS_OLD;
+            old
+        })
     }
 
     /// Notes that `stat` is how a file looked when its content was the stored one, and that the
@@ -105,7 +130,7 @@ impl Index {
             return Look::New;
         };
         match known.inode() {
-            _ if known.content != content => Look::Changed,
+            _ if known.content & !ACCESS_OLD != content => Look::Changed,
             InodeLook::Unseen => {
                 known.inode = inode;
                 Look::Same
@@ -122,7 +147,7 @@ impl Index {
         let Some(known) = self.known.get(&key(path.as_str())) else {
             return Look::New;
         };
-        let same = known.content == self.content_look(stat.size, stat.mtime_ns)
+        let same = known.content & !ACCESS_OLD == self.content_look(stat.size, stat.mtime_ns)
             && known.inode() == InodeLook::Seen(self.inode_look(stat));
         if same { Look::Same } else { Look::Changed }
     }
@@ -137,7 +162,7 @@ impl Index {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(size);
         hasher.write_i64(mtime_ns);
-        hasher.finish()
+        hasher.finish() & !ACCESS_OLD
     }
 
     fn inode_look(&self, stat: &FileStat) -> u64 {
@@ -172,6 +197,35 @@ mod tests {
         FileStat { size: 10, mtime_ns: 5, ctime_ns: 6, inode: 7, mode: 0o644 }
     }
 
+    fn row(file_size: u64, mtime_ns: i64) -> IndexRow {
+        IndexRow {
+            id: 1,
+            original_path: path().to_string(),
+            file_size,
+            mtime_ns,
+            updated_at: crate::model::Timestamp(0),
+            access_is_old: true,
+            has_data: true,
+        }
+    }
+
+    #[test]
+    fn an_old_access_is_told_once() {
+        let mut index = Index::default();
+        index.note_stored(&row(10, 5));
+        assert_eq!(index.scanned(&path(), &stat()), Look::Same);
+        assert!(index.take_old_access(&path()));
+        assert!(!index.take_old_access(&path()));
+        assert_eq!(index.scanned(&path(), &stat()), Look::Same);
+    }
+
+    #[test]
+    fn the_echo_of_a_restore_is_passed_over() {
+        let mut index = Index::default();
+        index.note_restored(&path(), &stat());
+        assert_eq!(index.notified(&path(), &stat()), Look::Same);
+    }
+
     #[test]
     fn a_new_path_is_read() {
         let mut index = Index::default();
@@ -182,7 +236,7 @@ mod tests {
     #[test]
     fn an_entry_of_the_database_is_trusted_by_a_scan_and_not_by_an_event() {
         let mut index = Index::default();
-        index.note_stored("a/b.jpg", 10, 5);
+        index.note_stored(&row(10, 5));
         assert_eq!(index.notified(&path(), &stat()), Look::Changed);
         assert_eq!(index.scanned(&path(), &stat()), Look::Same);
         // From then on the inode is known, and a replaced file shows by it.
@@ -207,10 +261,10 @@ mod tests {
     fn reading_the_database_again_keeps_what_was_seen() {
         let mut index = Index::default();
         index.note_seen(&path(), &stat(), LATER);
-        index.note_stored("a/b.jpg", 10, 5);
+        index.note_stored(&row(10, 5));
         assert_eq!(index.notified(&path(), &stat()), Look::Same);
         // Another instance has stored another content since.
-        index.note_stored("a/b.jpg", 12, 9);
+        index.note_stored(&row(12, 9));
         assert_eq!(index.scanned(&path(), &stat()), Look::Changed);
     }
 }

@@ -1,9 +1,9 @@
 //! The nouns of the program and the rules over them: pure code, without I/O, clock or runtime.
 
 pub mod base64;
-pub mod counters;
 pub mod digest;
 pub mod entry;
+pub mod health;
 pub mod index;
 pub mod mime;
 pub mod patterns;

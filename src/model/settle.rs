@@ -1,1 +1,447 @@
-//! Which files are settled: filled in next.
+//! Which files are waiting to be captured, and which of them are settled: nobody is in the middle of
+//! writing them.
+//!
+//! The state of every waiting file is here, and time comes in as an argument. A path that is being
+//! captured is not handed out a second time; what happens to it meanwhile makes it due again
+//! afterwards, so an older content can never overtake a newer one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use crate::model::{FileStat, UploadPath};
+
+/// How long a file that was created, linked or changed its mode waits for its close-write. Long
+/// enough that an ordinary upload is read once and not twice.
+const TOUCH_DELAY: Duration = Duration::from_millis(50);
+
+/// The first wait after a file could not be read or stored, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+
+/// How patient to be with files that give no clear sign.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// A file unchanged for so long is settled where the kernel cannot tell whether it is open.
+    pub quiet: Duration,
+    /// A file that a writer keeps open, but leaves unchanged for so long, is taken as it is.
+    pub held_open: Duration,
+}
+
+/// What was noticed about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It was closed after writing, or moved in under its name.
+    Closed,
+    /// A scan found it new or changed.
+    Found,
+    /// Something happened to it: created, linked, mode changed.
+    Touched,
+}
+
+/// Whether anybody has the file open for writing, as far as the kernel tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Nobody has.
+    None,
+    /// Somebody has.
+    Some,
+    /// The file system cannot tell.
+    Unknown,
+}
+
+/// What became of a file that was handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its content is safe, or there is nothing to save.
+    Done,
+    /// It is not settled; this is how it looks.
+    Unsettled(FileStat),
+    /// It changed while it was read.
+    Changed,
+    /// It cannot be read, or the database refuses it.
+    Failed,
+    /// The database is away: the file is as due as before.
+    Returned,
+}
+
+/// A file to look at now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub path: UploadPath,
+    /// When it was first noticed since it was last safe.
+    pub since: Instant,
+    /// Its writer has closed it.
+    pub closed: bool,
+    /// How it looked before, and for how long it has looked so.
+    pub seen: Option<(FileStat, Duration)>,
+}
+
+impl Due {
+    /// Whether the file may be taken as it looks now.
+    #[must_use]
+    pub fn is_settled(&self, stat: &FileStat, writers: Writers, rules: &Rules) -> bool {
+        let unchanged_for = match self.seen {
+            Some((seen, duration)) if seen == *stat => duration,
+            _ => Duration::ZERO,
+        };
+        match writers {
+            Writers::None => true,
+            Writers::Unknown => self.closed || unchanged_for >= rules.quiet,
+            Writers::Some => unchanged_for >= rules.held_open,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    closed: bool,
+    seen: Option<(FileStat, Instant)>,
+    failures: u32,
+    /// How often it was unsettled since [`Settle::hurry`].
+    delays: u32,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// In line, under this key.
+    Queued((Instant, u64)),
+    /// Handed out; with what was noticed meanwhile, and when.
+    OutAt { again: Option<(Sign, Instant)> },
+}
+
+/// The files that are seen and not yet safe.
+#[derive(Debug)]
+pub struct Settle {
+    rules: Rules,
+    capacity: usize,
+    files: HashMap<UploadPath, Waiting>,
+    line: BTreeMap<(Instant, u64), UploadPath>,
+    next_key: u64,
+    hurrying: bool,
+}
+
+impl Settle {
+    /// Room for `capacity` waiting files; beyond it, the disk itself is the queue.
+    #[must_use]
+    pub fn new(rules: Rules, capacity: usize) -> Self {
+        Self {
+            rules,
+            capacity,
+            files: HashMap::new(),
+            line: BTreeMap::new(),
+            next_key: 0,
+            hurrying: false,
+        }
+    }
+
+    /// The rules, as they are now.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Files that are seen and not yet safe.
+    #[must_use]
+    pub fn unsaved(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Files that could be handed out right now or later, those handed out left aside.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Whether there is no room for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.files.len() >= self.capacity
+    }
+
+    /// When the longest waiting file was noticed.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Instant> {
+        self.files.values().map(|file| file.since).min()
+    }
+
+    /// Files that may become safe by waiting: not those that have failed, nor those that a writer
+    /// still holds after a second of hurry.
+    #[must_use]
+    pub fn hopeful(&self) -> usize {
+        let hopeless = |file: &&Waiting| file.failures > 0 || file.delays >= 20;
+        self.files.len() - self.files.values().filter(hopeless).count()
+    }
+
+    /// Some of the files that are not safe, for a report to people.
+    pub fn names(&self) -> impl Iterator<Item = &UploadPath> {
+        self.files.keys()
+    }
+
+    /// Takes notice of a file. Returns false when there is no room: a scan has to find it later.
+    pub fn note(&mut self, path: UploadPath, sign: Sign, now: Instant) -> bool {
+        let delay =
+            if sign == Sign::Touched && !self.hurrying { TOUCH_DELAY } else { Duration::ZERO };
+        let full = self.is_full();
+        match self.files.get_mut(&path) {
+            Some(file) => match &mut file.stage {
+                Stage::OutAt { again } => {
+                    let closed = matches!(again, Some((Sign::Closed, _)));
+                    if !closed {
+                        let since = again.map_or(now, |(_, since)| since);
+                        *again = Some((sign, since));
+                    }
+                }
+                Stage::Queued(key) => {
+                    file.closed |= sign == Sign::Closed;
+                    let due = now + delay;
+                    // A sign never makes a file wait longer; a scan that finds a file which has
+                    // failed before says nothing new.
+                    if due < key.0 && (sign != Sign::Found || file.failures == 0) {
+                        let old = *key;
+                        *key = (due, self.next_key);
+                        self.next_key += 1;
+                        self.line.remove(&old);
+                        self.line.insert(*key, path);
+                    }
+                }
+            },
+            None if full => return false,
+            None => {
+                let waiting = Waiting {
+                    since: now,
+                    closed: sign == Sign::Closed,
+                    seen: None,
+                    failures: 0,
+                    delays: 0,
+                    stage: Stage::OutAt { again: None },
+                };
+                self.files.insert(path.clone(), waiting);
+                self.queue(path, now + delay);
+            }
+        }
+        true
+    }
+
+    /// Hands out the next file that is due.
+    pub fn next(&mut self, now: Instant) -> Option<Due> {
+        let (&key, _) = self.line.first_key_value()?;
+        if key.0 > now {
+            return None;
+        }
+        let path = self.line.remove(&key)?;
+        let file = self.files.get_mut(&path)?;
+        file.stage = Stage::OutAt { again: None };
+        Some(Due {
+            since: file.since,
+            closed: file.closed,
+            seen: file.seen.map(|(stat, since)| (stat, now.saturating_duration_since(since))),
+            path,
+        })
+    }
+
+    /// When the next file will be due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.line.first_key_value().map(|(key, _)| key.0)
+    }
+
+    /// Takes back a file that was handed out.
+    pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) {
+        let Some(file) = self.files.get_mut(path) else { return };
+        let Stage::OutAt { again } = &mut file.stage else { return };
+        let again = again.take();
+        if let Some((sign, since)) = again {
+            // Whatever came out, something has happened since.
+            if outcome == Outcome::Done {
+                file.since = since;
+                file.failures = 0;
+                file.seen = None;
+            }
+            file.closed = sign == Sign::Closed;
+            self.queue(path.clone(), now);
+            return;
+        }
+        let wait = match outcome {
+            Outcome::Done => {
+                self.files.remove(path);
+                return;
+            }
+            Outcome::Returned => Duration::ZERO,
+            Outcome::Changed => {
+                file.closed = false;
+                TOUCH_DELAY
+            }
+            Outcome::Unsettled(stat) => {
+                if file.seen.is_none_or(|(seen, _)| seen != stat) {
+                    file.seen = Some((stat, now));
+                }
+                file.delays += u32::from(self.hurrying);
+                self.rules.quiet
+            }
+            Outcome::Failed => {
+                file.failures += 1;
+                RETRY.0.saturating_mul(1 << file.failures.min(10)).min(RETRY.1)
+            }
+        };
+        self.queue(path.clone(), now + wait);
+    }
+
+    /// Makes every waiting file due now, and is quick to take files from now on: the program is
+    /// about to end, and whoever wrote them has ended.
+    pub fn hurry(&mut self, now: Instant) {
+        self.hurrying = true;
+        self.rules.quiet = self.rules.quiet.min(TOUCH_DELAY);
+        for path in std::mem::take(&mut self.line).into_values() {
+            self.queue(path, now);
+        }
+    }
+
+    fn queue(&mut self, path: UploadPath, due: Instant) {
+        let key = (due, self.next_key);
+        self.next_key += 1;
+        if let Some(file) = self.files.get_mut(&path) {
+            file.stage = Stage::Queued(key);
+            self.line.insert(key, path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules =
+        Rules { quiet: Duration::from_secs(2), held_open: Duration::from_secs(60) };
+
+    fn path(name: &str) -> UploadPath {
+        UploadPath::parse(name).unwrap()
+    }
+
+    fn stat(size: u64) -> FileStat {
+        FileStat { size, mtime_ns: 1, ctime_ns: 1, inode: 1, mode: 0o644 }
+    }
+
+    fn settle() -> (Settle, Instant) {
+        (Settle::new(RULES, 3), Instant::now())
+    }
+
+    #[test]
+    fn a_closed_file_is_due_at_once_and_once() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Touched, now);
+        assert_eq!(settle.next(now), None);
+        settle.note(path("a"), Sign::Closed, now);
+        let due = settle.next(now).unwrap();
+        assert!(due.closed);
+        assert_eq!(settle.next(now + RULES.held_open), None);
+        settle.report(&path("a"), Outcome::Done, now);
+        assert_eq!(settle.unsaved(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_only_linked_is_due_a_little_later() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Touched, now);
+        assert_eq!(settle.next_due(), Some(now + TOUCH_DELAY));
+        assert!(settle.next(now + TOUCH_DELAY).is_some());
+    }
+
+    #[test]
+    fn what_happens_during_a_capture_makes_the_file_due_again() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Closed, now);
+        settle.next(now).unwrap();
+        let later = now + Duration::from_secs(1);
+        settle.note(path("a"), Sign::Closed, later);
+        settle.note(path("a"), Sign::Touched, later);
+        assert_eq!(settle.next(later), None, "handed out twice");
+        settle.report(&path("a"), Outcome::Done, later);
+        let due = settle.next(later).unwrap();
+        assert!(due.closed);
+        assert_eq!(due.since, later);
+    }
+
+    #[test]
+    fn the_database_being_away_costs_no_place_in_line() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Closed, now);
+        settle.next(now).unwrap();
+        settle.report(&path("a"), Outcome::Returned, now);
+        let due = settle.next(now).unwrap();
+        assert!(due.closed);
+        assert_eq!(due.since, now);
+    }
+
+    #[test]
+    fn failures_wait_longer_and_longer_until_something_happens() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Closed, now);
+        let mut waits = Vec::new();
+        for _ in 0..14 {
+            settle.next(settle.next_due().unwrap()).unwrap();
+            settle.report(&path("a"), Outcome::Failed, now);
+            waits.push(settle.next_due().unwrap() - now);
+        }
+        assert!(waits.is_sorted(), "{waits:?}");
+        assert_eq!(waits.last(), Some(&RETRY.1));
+        settle.note(path("a"), Sign::Closed, now);
+        assert!(settle.next(now).is_some());
+    }
+
+    #[test]
+    fn the_kernels_word_decides_where_it_has_one() {
+        let due = |closed, seen| Due { path: path("a"), since: Instant::now(), closed, seen };
+        let fresh = due(false, None);
+        assert!(fresh.is_settled(&stat(1), Writers::None, &RULES));
+        assert!(!fresh.is_settled(&stat(1), Writers::Some, &RULES));
+        assert!(!fresh.is_settled(&stat(1), Writers::Unknown, &RULES));
+        let closed = due(true, None);
+        assert!(closed.is_settled(&stat(1), Writers::Unknown, &RULES));
+        assert!(!closed.is_settled(&stat(1), Writers::Some, &RULES), "another writer has it open");
+    }
+
+    #[test]
+    fn without_it_a_file_has_to_keep_still() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Found, now);
+        settle.next(now).unwrap();
+        settle.report(&path("a"), Outcome::Unsettled(stat(1)), now);
+        let due = settle.next(now + RULES.quiet).unwrap();
+        assert!(due.is_settled(&stat(1), Writers::Unknown, &RULES));
+        assert!(!due.is_settled(&stat(2), Writers::Unknown, &RULES), "it grew");
+        assert!(!due.is_settled(&stat(1), Writers::Some, &RULES), "a writer pauses");
+        // It looks the same every time: the clock goes on from the first such look.
+        settle.report(&path("a"), Outcome::Unsettled(stat(1)), now + RULES.quiet);
+        let due = settle.next(now + RULES.held_open).unwrap();
+        assert!(due.is_settled(&stat(1), Writers::Some, &RULES));
+    }
+
+    #[test]
+    fn beyond_its_room_it_says_so() {
+        let (mut settle, now) = settle();
+        for name in ["a", "b", "c"] {
+            assert!(settle.note(path(name), Sign::Found, now));
+        }
+        assert!(!settle.note(path("d"), Sign::Found, now));
+        assert!(settle.note(path("a"), Sign::Closed, now), "a known file needs no room");
+    }
+
+    #[test]
+    fn hurry_makes_everything_due() {
+        let (mut settle, now) = settle();
+        settle.note(path("a"), Sign::Touched, now);
+        settle.note(path("b"), Sign::Found, now);
+        settle.next(now).unwrap();
+        settle.report(&path("b"), Outcome::Unsettled(stat(1)), now);
+        settle.hurry(now);
+        assert!(settle.next(now).is_some() && settle.next(now).is_some());
+        settle.report(&path("a"), Outcome::Done, now);
+        for _ in 0..20 {
+            assert_eq!(settle.hopeful(), 1);
+            settle.report(&path("b"), Outcome::Unsettled(stat(1)), now);
+            settle.next(now + TOUCH_DELAY).unwrap();
+        }
+        assert_eq!((settle.hopeful(), settle.unsaved()), (0, 1), "a writer does not let go");
+    }
+}

@@ -1,0 +1,153 @@
+//! How the program is doing: counters, the state of its parts and its last errors, shared by the
+//! flows that write them and the faces that show them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Timestamp;
+
+/// As many errors are kept.
+const LAST_ERRORS: usize = 10;
+
+/// Counts since the process started. Files and bytes are those of the upload directory.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub captured_files: AtomicU64,
+    pub captured_bytes: AtomicU64,
+    /// Looked at and found to be stored already.
+    pub unchanged_files: AtomicU64,
+    /// Times that a file could not be read or was refused by the database.
+    pub failures: AtomicU64,
+    pub restored_files: AtomicU64,
+    pub restored_bytes: AtomicU64,
+    pub damaged_entries: AtomicU64,
+}
+
+impl Counters {
+    /// Adds to a counter.
+    pub fn add(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Relaxed);
+    }
+
+    /// Reads a counter.
+    #[must_use]
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Relaxed)
+    }
+}
+
+/// How new files are noticed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
+pub enum Watcher {
+    /// Not started.
+    #[default]
+    Off,
+    /// The kernel reports each file.
+    Watching,
+    /// Only scans find files; the text says why.
+    Degraded(String),
+}
+
+/// Something that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// When, by this machine's clock (RFC 3339).
+    pub at: String,
+    /// What, for people.
+    pub text: String,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    watcher: Watcher,
+    database_away: Option<String>,
+    errors: VecDeque<LastError>,
+}
+
+/// How the program is doing.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Counts since the start.
+    pub counters: Counters,
+    parts: Mutex<Parts>,
+}
+
+impl Health {
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        // The parts are plain values: a panic elsewhere leaves none of them half-written.
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets how files are noticed; returns whether that is news.
+    pub fn set_watcher(&self, watcher: Watcher) -> bool {
+        let mut parts = self.parts();
+        let news = parts.watcher != watcher;
+        parts.watcher = watcher;
+        news
+    }
+
+    /// How files are noticed.
+    #[must_use]
+    pub fn watcher(&self) -> Watcher {
+        self.parts().watcher.clone()
+    }
+
+    /// Says that the database is away, and why; or that it is there. Returns whether it was away.
+    pub fn set_database_away(&self, reason: Option<String>) -> bool {
+        std::mem::replace(&mut self.parts().database_away, reason).is_some()
+    }
+
+    /// Why the database is away, if it is.
+    #[must_use]
+    pub fn database_away(&self) -> Option<String> {
+        self.parts().database_away.clone()
+    }
+
+    /// Keeps an error for the status.
+    pub fn note_error(&self, at: Timestamp, text: String) {
+        let mut parts = self.parts();
+        // The same trouble again only moves to the end.
+        parts.errors.retain(|error| error.text != text);
+        if parts.errors.len() == LAST_ERRORS {
+            parts.errors.pop_front();
+        }
+        parts.errors.push_back(LastError { at: at.to_string(), text });
+    }
+
+    /// The last errors, oldest first.
+    #[must_use]
+    pub fn last_errors(&self) -> Vec<LastError> {
+        self.parts().errors.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_errors_are_kept_once_each() {
+        let health = Health::default();
+        for n in 0..12 {
+            health.note_error(Timestamp(0), format!("error {n}"));
+        }
+        health.note_error(Timestamp(1_000_000), "error 5".into());
+        let errors = health.last_errors();
+        assert_eq!(errors.len(), LAST_ERRORS);
+        assert_eq!(errors.last().unwrap().text, "error 5");
+        assert_eq!(errors.last().unwrap().at, "1970-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn news_is_told_from_repetition() {
+        let health = Health::default();
+        assert!(health.set_watcher(Watcher::Degraded("no watches left".into())));
+        assert!(!health.set_watcher(Watcher::Degraded("no watches left".into())));
+        assert!(!health.set_database_away(Some("refused".into())));
+        assert!(health.set_database_away(None));
+    }
+}
