@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: see [`imagecached::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    imagecached::cli::main()
+}

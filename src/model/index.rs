@@ -80,6 +80,9 @@ impl Index {
     /// Notes an entry that the database has; what this process has seen of its file is kept as long
     /// as the content is the one that was seen.
     pub fn note_stored(&mut self, row: &IndexRow) {
+        if !row.has_data {
+            return; // Its bytes are not safe: the file has to be stored as if it were new.
+        }
         let content = self.content_look(row.file_size, row.mtime_ns);
         let known =
             self.known.entry(key(&row.original_path)).or_insert(Known { content, inode: UNSEEN });
@@ -173,8 +176,10 @@ impl Index {
     }
 }
 
-/// Two paths with one key would hide a file from every scan: hence a cryptographic hash.
-fn key(path: &str) -> u128 {
+/// What stands for a path where a million of them have to be kept: half of its sha256. Two paths with
+/// one key would hide a file from every scan: hence a cryptographic hash.
+#[must_use]
+pub fn key(path: &str) -> u128 {
     let (half, _) = Digest::of(path.as_bytes())
         .as_bytes()
         .split_first_chunk::<16>()

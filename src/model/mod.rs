@@ -7,6 +7,7 @@ pub mod health;
 pub mod index;
 pub mod mime;
 pub mod patterns;
+pub mod plan;
 pub mod settle;
 pub mod size;
 pub mod stat;

@@ -1,0 +1,260 @@
+//! The intake: turns what the watcher reports into waiting files.
+//!
+//! It is a thread of its own, so that the watcher's callback has nothing to do but to send, and so
+//! that walking over a new directory holds up nobody.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::capture::scan::Scanner;
+use crate::model::health::{Health, Watcher};
+use crate::model::settle::Sign;
+use crate::uploads::{Event, Watch, WatchError};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// A new directory is walked over a second time after so long. The first walk misses nothing by
+/// construction (see [`Watch::barrier`]); this one is for file systems that break the construction.
+const SECOND_LOOK: Duration = Duration::from_millis(200);
+
+/// How often a watcher that cannot work is tried again.
+const REVIVE: Duration = Duration::from_secs(60);
+
+enum Message {
+    Event(Event),
+    Stop,
+}
+
+/// A running intake.
+#[derive(Debug)]
+pub struct Intake {
+    sender: Sender<Message>,
+    thread: JoinHandle<()>,
+    scan_due: Arc<Notify>,
+}
+
+impl Intake {
+    /// Sets the watch, and returns when it stands: what is written from then on is noticed. Where
+    /// the watcher cannot work this is no error: the health says *degraded*, and scans have to do.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(root: PathBuf, scanner: Scanner, health: Arc<Health>) -> io::Result<Self> {
+        let (sender, receiver) = mpsc::channel();
+        let scan_due = Arc::new(Notify::new());
+        let mut worker = Worker {
+            root,
+            scanner,
+            health,
+            watch: None,
+            revive_at: Instant::now(),
+            second_looks: Vec::new(),
+            scan_due: scan_due.clone(),
+            sender: sender.clone(),
+        };
+        worker.watch();
+        let thread = std::thread::Builder::new()
+            .name("intake".into())
+            .spawn(move || worker.run(&receiver))?;
+        Ok(Self { sender, thread, scan_due })
+    }
+
+    /// Resolves when a full scan is due: the watcher has lost something.
+    pub async fn scan_due(&self) {
+        self.scan_due.notified().await;
+    }
+
+    /// Whether the thread runs; it ends by itself only by a panic.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Works off what has been reported so far, and ends. Blocks for as long as that takes.
+    pub fn stop(self) {
+        let _ = self.sender.send(Message::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+struct Worker {
+    root: PathBuf,
+    scanner: Scanner,
+    health: Arc<Health>,
+    watch: Option<Watch>,
+    revive_at: Instant,
+    /// New directories, and when to walk over them again; the earliest first.
+    second_looks: Vec<(Instant, String)>,
+    scan_due: Arc<Notify>,
+    sender: Sender<Message>,
+}
+
+impl Worker {
+    fn run(mut self, receiver: &Receiver<Message>) {
+        loop {
+            let message = match self.wakes_at() {
+                Some(at) => {
+                    let wait = at.saturating_duration_since(Instant::now());
+                    receiver.recv_timeout(wait)
+                }
+                None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let mut directories = Vec::new();
+            let mut stop = false;
+            let mut next = match message {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            // Files first: one barrier then does for all new directories.
+            while let Some(message) = next {
+                match message {
+                    Message::Stop => {
+                        stop = true;
+                        break;
+                    }
+                    Message::Event(event) => self.handle(event, &mut directories),
+                }
+                next = receiver.try_recv().ok();
+            }
+            self.walk_new(directories);
+            if stop {
+                return;
+            }
+            self.look_again();
+            self.revive();
+        }
+    }
+
+    fn handle(&mut self, event: Event, directories: &mut Vec<String>) {
+        match event {
+            Event::Closed(path) => self.scanner.note(path, Sign::Closed),
+            Event::Touched(path) => self.scanner.note(path, Sign::Touched),
+            Event::Moved(path) => match self.scanner.look(&path) {
+                Some(_) => self.scanner.note(path, Sign::Closed),
+                None => directories.push(path.to_string()),
+            },
+            Event::Directory(path) => directories.push(path),
+            Event::Removed(_) => {} // What is gone from the disk stays in the cache.
+            Event::Skipped { shown, why } => self.scanner.tell_once(&shown, &why.to_string()),
+            Event::Rescan(cause) => {
+                tracing::warn!(
+                    event = "rescan",
+                    reason = %cause,
+                    "the watcher has lost events; scanning"
+                );
+                self.rebuild();
+            }
+            Event::RootGone => {
+                self.lose("the upload directory is gone, or was replaced".into());
+            }
+        }
+    }
+
+    fn walk_new(&mut self, mut directories: Vec<String>) {
+        if directories.is_empty() {
+            return;
+        }
+        directories.sort();
+        directories.dedup();
+        if let Some(watch) = &self.watch {
+            watch.barrier();
+        }
+        let again = Instant::now() + SECOND_LOOK;
+        for directory in directories {
+            self.walk(&directory);
+            self.second_looks.push((again, directory));
+        }
+    }
+
+    fn look_again(&mut self) {
+        let now = Instant::now();
+        let due = self.second_looks.partition_point(|(at, _)| *at <= now);
+        for (_, directory) in self.second_looks.drain(..due).collect::<Vec<_>>() {
+            self.walk(&directory);
+        }
+    }
+
+    fn walk(&self, directory: &str) {
+        match self.scanner.scan(directory) {
+            Ok(_) => {}
+            // It went as quickly as it came.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.scanner.tell_once(directory, &error.to_string()),
+        }
+    }
+
+    fn watch(&mut self) {
+        let sender = self.sender.clone();
+        let sink = move |event| {
+            let _ = sender.send(Message::Event(event));
+        };
+        match Watch::start(&self.root, sink) {
+            Ok(watch) => {
+                self.watch = Some(watch);
+                if self.health.set_watcher(Watcher::Watching) {
+                    tracing::info!(event = "watching", root = %self.root.display(), "watching");
+                }
+            }
+            Err(error) => self.degrade(&error),
+        }
+    }
+
+    fn rebuild(&mut self) {
+        let rebuilt = match &mut self.watch {
+            Some(watch) => watch.rebuild(),
+            None => return,
+        };
+        match rebuilt {
+            Ok(()) => {}
+            Err(WatchError::Gone) => self.lose(WatchError::Gone.to_string()),
+            Err(error) => self.degrade(&error),
+        }
+        self.scan_due.notify_one();
+    }
+
+    fn lose(&mut self, reason: String) {
+        self.watch = None;
+        self.revive_at = Instant::now() + Duration::from_millis(500);
+        if self.health.set_watcher(Watcher::Degraded(reason.clone())) {
+            tracing::error!(
+                event = "degraded",
+                reason,
+                "nothing is deleted from the cache; watching goes on when it is back"
+            );
+        }
+    }
+
+    fn degrade(&mut self, error: &WatchError) {
+        self.watch = None;
+        self.revive_at = Instant::now() + REVIVE;
+        let reason = error.to_string();
+        if self.health.set_watcher(Watcher::Degraded(reason.clone())) {
+            tracing::warn!(event = "degraded", reason, "new files are found by scanning only");
+        }
+    }
+
+    fn revive(&mut self) {
+        if self.watch.is_some() || Instant::now() < self.revive_at {
+            return;
+        }
+        self.revive_at = Instant::now() + REVIVE;
+        if self.root.is_dir() {
+            self.watch();
+            if self.watch.is_some() {
+                self.scan_due.notify_one();
+            }
+        } else {
+            self.revive_at = Instant::now() + Duration::from_millis(500);
+        }
+    }
+
+    fn wakes_at(&self) -> Option<Instant> {
+        let revive = self.watch.is_none().then_some(self.revive_at);
+        let look = self.second_looks.first().map(|(at, _)| *at);
+        revive.into_iter().chain(look).min()
+    }
+}

@@ -1,0 +1,208 @@
+//! A large file: streamed into chunk rows first, and made an entry when the last one is in.
+//!
+//! Chunks are written under a set number of their own, which no entry refers to until the file has
+//! been read to its end and found unchanged. A set that is never referred to is swept a day later.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::capture::Shared;
+use crate::capture::reader::{ReadError, Seen, now_ns, unchanged};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
+use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
+use crate::store::{StoreError, Touch};
+use crate::uploads::OpenFile;
+
+/// A file that is too large to be held in memory.
+#[derive(Debug)]
+pub struct LargeFile {
+    pub path: UploadPath,
+    pub file: OpenFile,
+    pub stat: FileStat,
+    /// A writer has it open, and is taken to have finished all the same.
+    pub held_open: bool,
+    pub seen: Seen,
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// A large file that is safe.
+pub struct Streamed {
+    pub looked_at_ns: i64,
+    /// It was written; otherwise the same content was there.
+    pub changed: bool,
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// Why a large file is not safe.
+#[derive(Debug)]
+pub enum StreamError {
+    /// It changed while it was read.
+    Changed,
+    /// It cannot be read.
+    Io(std::io::Error),
+    /// It cannot be stored.
+    Store(StoreError),
+}
+
+impl From<StoreError> for StreamError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ReadError> for StreamError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Changed => Self::Changed,
+            ReadError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+/// What one reading of the whole file has found.
+struct WholeFile {
+    sha256: Digest,
+    mime: String,
+    looked_at_ns: i64,
+}
+
+impl LargeFile {
+    /// Stores the file, unless its content is the stored one.
+    pub async fn stream(self, shared: &Arc<Shared>) -> Result<Streamed, StreamError> {
+        let Self { path, file, stat, held_open, seen, permit } = self;
+        let reading = Reading { path: path.clone(), file, stat, held_open };
+        let mut reading = reading;
+        if seen.stored_before {
+            // Only the times may have changed: reading twice is cheaper than writing once.
+            let (back, whole) = reading.read(None).await?;
+            reading = back;
+            if is_stored(shared, &path, &stat, whole.sha256).await? {
+                return Ok(Streamed { looked_at_ns: whole.looked_at_ns, changed: false, permit });
+            }
+        }
+        let set = fresh_chunk_set();
+        match write(shared, reading, set).await {
+            Ok(looked_at_ns) => Ok(Streamed { looked_at_ns, changed: true, permit }),
+            Err(error) => {
+                if !matches!(error, StreamError::Store(_)) {
+                    // With the database away the sweep removes them later.
+                    let _ = shared.store.discard_chunks(set).await;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<i64, StreamError> {
+    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(1);
+    let (path, stat) = (reading.path.clone(), reading.stat);
+    let read = tokio::spawn(reading.read(Some(sender)));
+    let mut seq = 0;
+    while let Some(chunk) = chunks.recv().await {
+        shared.store.write_chunk(set, seq, &chunk).await?;
+        seq += 1;
+    }
+    let (_, whole) = read.await.expect("reading a file does not panic")?;
+    let entry = NewEntry {
+        path,
+        owner: None,
+        mime: whole.mime,
+        sha256: whole.sha256,
+        stat,
+        payload: NewPayload::Chunks(set),
+    };
+    shared.store.put(std::slice::from_ref(&entry)).await?;
+    Ok(whole.looked_at_ns)
+}
+
+/// Whether this very content is stored; brings mtime and mode up to date if it is.
+async fn is_stored(
+    shared: &Arc<Shared>,
+    path: &UploadPath,
+    stat: &FileStat,
+    sha256: Digest,
+) -> Result<bool, StoreError> {
+    let stored = shared.store.stored(std::slice::from_ref(path)).await?;
+    let Some(stored) = stored.get(path) else { return Ok(false) };
+    if stored.sha256 != Some(sha256) || stored.payload == PayloadKind::None {
+        return Ok(false);
+    }
+    let touch = Touch { path: path.clone(), mtime_ns: stat.mtime_ns, mode: stat.kept_mode() };
+    if (stored.mtime_ns, stored.mode) != (touch.mtime_ns, touch.mode) {
+        shared.store.touch(&[touch]).await?;
+    }
+    Ok(true)
+}
+
+struct Reading {
+    path: UploadPath,
+    file: OpenFile,
+    stat: FileStat,
+    held_open: bool,
+}
+
+impl Reading {
+    /// Reads the file from its start, on a thread that may block, and sends its chunks.
+    async fn read(
+        self,
+        chunks: Option<mpsc::Sender<Vec<u8>>>,
+    ) -> Result<(Self, WholeFile), StreamError> {
+        tokio::task::spawn_blocking(move || self.read_blocking(chunks))
+            .await
+            .expect("reading a file does not panic")
+    }
+
+    fn read_blocking(
+        mut self,
+        chunks: Option<mpsc::Sender<Vec<u8>>>,
+    ) -> Result<(Self, WholeFile), StreamError> {
+        self.file.rewind().map_err(StreamError::Io)?;
+        let mut hasher = Hasher::default();
+        let mut mime = mime::UNKNOWN.to_owned();
+        let mut total = 0;
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+            let limit = CHUNK_BYTES as u64;
+            (&mut self.file).take(limit).read_to_end(&mut chunk).map_err(StreamError::Io)?;
+            if chunk.is_empty() {
+                break;
+            }
+            if total == 0 {
+                let head = &chunk[..chunk.len().min(mime::HEAD_BYTES)];
+                mime = mime::of(head, self.path.file_name());
+            }
+            total += chunk.len() as u64;
+            hasher.update(&chunk);
+            if let Some(chunks) = &chunks
+                && chunks.blocking_send(chunk).is_err()
+            {
+                break; // Storing has failed, and tells why.
+            }
+            if total > self.stat.size {
+                return Err(StreamError::Changed);
+            }
+        }
+        let looked_at_ns = now_ns();
+        unchanged(&mut self.file, &self.stat, self.held_open)?;
+        if total != self.stat.size {
+            return Err(StreamError::Changed);
+        }
+        Ok((self, WholeFile { sha256: hasher.finish(), mime, looked_at_ns }))
+    }
+}
+
+/// A number for a set of chunks that nobody else uses: each process counts on from a random start,
+/// so that sets lie in the database in the order in which they were written, and so that two
+/// processes meet once in 2^62 sets.
+pub fn fresh_chunk_set() -> ChunkSet {
+    static NEXT: OnceLock<AtomicI64> = OnceLock::new();
+    let next = NEXT.get_or_init(|| {
+        let random = getrandom::u64().expect("the system's random numbers cannot be read");
+        AtomicI64::new((random >> 2) as i64)
+    });
+    ChunkSet(next.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,184 @@
+//! Capture: disk to database. A settled file becomes an entry.
+//!
+//! ```text
+//! kernel event --> intake --.
+//!                           |--> queue --> readers --> writers --> store
+//! tree walk -----> scan ----'
+//! ```
+//!
+//! The queue holds names only; the disk holds the bytes. Readers are plain threads, because reading,
+//! hashing and encoding are work for a core and not for a runtime; each writer is a task with one
+//! connection. Between them stand as many bytes as `bytes_in_flight` allows.
+
+pub mod intake;
+mod large;
+mod queue;
+mod reader;
+pub mod scan;
+mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::capture::queue::Queue;
+use crate::model::health::Health;
+use crate::model::settle::{Rules, Settle, Sign};
+use crate::model::{Index, Patterns, UploadPath};
+use crate::store::Store;
+use crate::uploads::UploadDir;
+
+/// As many waiting files are kept by name; beyond that the next scan finds them.
+const QUEUE_CAPACITY: usize = 20_000;
+
+/// How files are captured.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub patterns: Patterns,
+    pub rules: Rules,
+    /// Files up to this size, in bytes, go into the row in base64.
+    pub inline_limit: u64,
+    /// Bytes of file contents in memory at a time, in all their forms.
+    pub bytes_in_flight: u64,
+    /// Threads that read, hash and encode.
+    pub readers: usize,
+    /// Tasks that store, each with its own connection.
+    pub writers: usize,
+}
+
+/// What readers, writers, scans and the intake share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub options: Options,
+    pub upload_dir: UploadDir,
+    pub store: Arc<dyn Store>,
+    pub index: Mutex<Index>,
+    pub queue: Queue,
+    pub health: Arc<Health>,
+    budget: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub fn index(&self) -> MutexGuard<'_, Index> {
+        // Every change of the index is one insert: a panic elsewhere leaves it whole.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running capture.
+#[derive(Debug)]
+pub struct Capture {
+    shared: Arc<Shared>,
+    readers: Vec<JoinHandle<()>>,
+    writers: JoinSet<()>,
+}
+
+/// The end of a capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drained {
+    /// Files that are seen and not safe.
+    pub unsaved: usize,
+    /// Some of their names.
+    pub examples: Vec<UploadPath>,
+}
+
+/// A part of the capture has panicked: a bug, and the end of the promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a part of the capture has failed: uploads are no longer stored; restart the program")]
+pub struct CaptureDied;
+
+impl Capture {
+    /// Starts readers and writers; nothing is captured until files are noted.
+    ///
+    /// `index` is what the database holds, as far as it is known.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        upload_dir: UploadDir,
+        store: Arc<dyn Store>,
+        options: Options,
+        index: Index,
+        health: Arc<Health>,
+    ) -> std::io::Result<Self> {
+        let permits = reader::permits(options.bytes_in_flight).max(1);
+        let shared = Arc::new(Shared {
+            queue: Queue::new(Settle::new(options.rules, QUEUE_CAPACITY)),
+            budget: Arc::new(Semaphore::new(permits as usize)),
+            index: Mutex::new(index),
+            options,
+            upload_dir,
+            store,
+            health,
+        });
+        let (ready, incoming) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Handle::current();
+        let readers = (0..shared.options.readers.max(1))
+            .map(|n| {
+                let reader =
+                    reader::Reader::new(shared.clone(), ready.clone(), permits, runtime.clone());
+                std::thread::Builder::new()
+                    .name(format!("reader-{n}"))
+                    .spawn(move || reader.run())
+            })
+            .collect::<Result<_, _>>()?;
+        let incoming = Arc::new(tokio::sync::Mutex::new(incoming));
+        let mut writers = JoinSet::new();
+        for _ in 0..shared.options.writers.max(1) {
+            writers.spawn(writer::Writer::new(shared.clone(), incoming.clone()).run());
+        }
+        Ok(Self { shared, readers, writers })
+    }
+
+    /// What notices files for this capture.
+    #[must_use]
+    pub fn scanner(&self) -> scan::Scanner {
+        scan::Scanner::new(self.shared.clone())
+    }
+
+    /// Whether all parts run.
+    ///
+    /// # Errors
+    /// [`CaptureDied`] when one has panicked.
+    pub fn check(&mut self) -> Result<(), CaptureDied> {
+        let writer_ended = self.writers.try_join_next().is_some();
+        if writer_ended || self.readers.iter().any(JoinHandle::is_finished) {
+            return Err(CaptureDied);
+        }
+        Ok(())
+    }
+
+    /// Waits until no file is waiting any more, or none that waiting could save.
+    pub async fn idle(&self) {
+        self.shared.queue.idle().await;
+    }
+
+    /// Hurries, waits until everything that can be saved is safe, at the latest until `deadline`,
+    /// and ends the capture.
+    ///
+    /// # Errors
+    /// [`CaptureDied`] when a part has panicked.
+    pub async fn drain(mut self, deadline: Instant) -> Result<Drained, CaptureDied> {
+        self.shared.queue.hurry();
+        let alive = self.check();
+        if alive.is_ok() {
+            // Running into the deadline is told by what is left over.
+            let _ = tokio::time::timeout_at(deadline.into(), self.idle()).await;
+        }
+        let drained = self.shared.queue.close();
+        let grace = deadline.max(Instant::now() + Duration::from_millis(500));
+        let ended = tokio::time::timeout_at(grace.into(), async {
+            while let Some(ended) = self.writers.join_next().await {
+                ended.map_err(|_| CaptureDied)?;
+            }
+            Ok(())
+        });
+        // A writer that hangs on a dead connection is left behind: its batch is unsaved and told so.
+        let ended = ended.await.unwrap_or(Ok(()));
+        self.writers.abort_all();
+        alive.and(ended).map(|()| drained)
+    }
+}

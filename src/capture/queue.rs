@@ -1,0 +1,207 @@
+//! The line of files that wait to be captured, shared between those who notice and those who read.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::capture::Drained;
+use crate::model::UploadPath;
+use crate::model::settle::{Due, Outcome, Rules, Settle, Sign};
+
+/// The first wait for a database that is away, and the longest. A database that comes back is
+/// noticed within the longest one.
+const AWAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// As many names of unsaved files are reported.
+const EXAMPLES: usize = 5;
+
+#[derive(Debug)]
+struct Away {
+    waits: u32,
+    retry_at: Instant,
+    /// The one file that tries whether the database is back.
+    probe: Option<UploadPath>,
+}
+
+#[derive(Debug)]
+struct State {
+    settle: Settle,
+    away: Option<Away>,
+    /// Something was noticed for which there was no room.
+    missed: bool,
+    closed: bool,
+}
+
+/// The waiting files. See [`Settle`] for what is due when.
+#[derive(Debug)]
+pub struct Queue {
+    state: Mutex<State>,
+    work: Condvar,
+    room: Condvar,
+    progress: Notify,
+}
+
+impl Queue {
+    pub fn new(settle: Settle) -> Self {
+        Self {
+            state: Mutex::new(State { settle, away: None, missed: false, closed: false }),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            progress: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes notice of a file. Without room for it, the queue remembers that a scan is due.
+    pub fn note(&self, path: UploadPath, sign: Sign) {
+        let mut state = self.state();
+        if !state.settle.note(path, sign, Instant::now()) {
+            state.missed = true;
+        }
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// As [`Queue::note`], but waits for room first: for scans, which can wait. Returns false when
+    /// the queue is closed.
+    pub fn note_when_room(&self, path: UploadPath, sign: Sign) -> bool {
+        let mut state = self.state();
+        while state.settle.is_full() && !state.closed {
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return false;
+        }
+        state.settle.note(path, sign, Instant::now());
+        drop(state);
+        self.work.notify_one();
+        true
+    }
+
+    /// Whether something had no room and there is room again: a scan is due. Answers yes once.
+    pub fn take_missed(&self) -> bool {
+        let mut state = self.state();
+        let due = state.missed && !state.settle.is_full();
+        state.missed &= !due;
+        due
+    }
+
+    /// The next file that is due, with the rules in force; waits for one. `None` when closed.
+    pub fn next(&self) -> Option<(Due, Rules)> {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                return None;
+            }
+            let now = Instant::now();
+            let until = match &state.away {
+                Some(away) if away.probe.is_some() => None,
+                Some(away) if now < away.retry_at => Some(away.retry_at),
+                _ => {
+                    if let Some(due) = state.settle.next(now) {
+                        if let Some(away) = &mut state.away {
+                            away.probe = Some(due.path.clone());
+                        }
+                        let rules = state.settle.rules();
+                        let more = state.settle.next_due().is_some_and(|next| next <= now);
+                        drop(state);
+                        if more {
+                            self.work.notify_one();
+                        }
+                        return Some((due, rules));
+                    }
+                    state.settle.next_due()
+                }
+            };
+            state = match until {
+                Some(until) => {
+                    let wait = until.saturating_duration_since(now);
+                    self.work.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Takes back a file that was handed out.
+    pub fn report(&self, path: &UploadPath, outcome: Outcome) {
+        let mut state = self.state();
+        state.settle.report(path, outcome, Instant::now());
+        if let Some(away) = &mut state.away
+            && away.probe.as_ref() == Some(path)
+        {
+            away.probe = None;
+        }
+        drop(state);
+        self.work.notify_one();
+        self.room.notify_one();
+        self.progress.notify_waiters();
+    }
+
+    /// The database is away: holds everything back, but for one file at a time that tries again.
+    /// Returns when it will.
+    pub fn database_away(&self) -> Instant {
+        let mut state = self.state();
+        let now = Instant::now();
+        let waits = match &state.away {
+            // Another file that was under way when it went.
+            Some(away) if now < away.retry_at => return away.retry_at,
+            Some(away) => away.waits + 1,
+            None => 0,
+        };
+        let wait = AWAY.0.saturating_mul(1 << waits.min(10)).min(AWAY.1);
+        let retry_at = now + wait;
+        state.away = Some(Away { waits, retry_at, probe: None });
+        retry_at
+    }
+
+    /// The database has answered.
+    pub fn database_back(&self) {
+        if self.state().away.take().is_some() {
+            self.work.notify_all();
+        }
+    }
+
+    /// Files that are seen and not yet safe, and for how long the oldest of them has been.
+    pub fn unsaved(&self) -> (usize, Option<Duration>) {
+        let state = self.state();
+        let now = Instant::now();
+        let oldest = state.settle.oldest().map(|since| now.saturating_duration_since(since));
+        (state.settle.unsaved(), oldest)
+    }
+
+    /// Makes everything due now.
+    pub fn hurry(&self) {
+        self.state().settle.hurry(Instant::now());
+        self.work.notify_all();
+    }
+
+    /// Waits until no file waits that waiting could save.
+    pub async fn idle(&self) {
+        loop {
+            let progress = self.progress.notified();
+            if self.state().settle.hopeful() == 0 {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    /// Lets nobody wait any longer; returns what was left over.
+    pub fn close(&self) -> Drained {
+        let mut state = self.state();
+        state.closed = true;
+        let drained = Drained {
+            unsaved: state.settle.unsaved(),
+            examples: state.settle.names().take(EXAMPLES).cloned().collect(),
+        };
+        drop(state);
+        self.work.notify_all();
+        self.room.notify_all();
+        drained
+    }
+}

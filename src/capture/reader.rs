@@ -1,0 +1,221 @@
+//! A reader: takes a file that is due, makes sure that it is settled, reads, hashes and encodes it.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::capture::Shared;
+use crate::capture::large::LargeFile;
+use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
+use crate::model::health::Counters;
+use crate::model::settle::{Due, Outcome, Rules, Writers};
+use crate::model::{Digest, FileStat, Look, base64, mime};
+use crate::uploads::{OpenError, OpenFile, Root};
+
+/// Memory that a file takes from the budget besides its contents: the row, its path, its bookkeeping.
+const OVERHEAD: u64 = 1_024;
+
+/// The unit of the budget, in bytes.
+const PERMIT_BYTES: u64 = 1_024;
+
+/// Bytes as permits of the budget.
+pub fn permits(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX >> 3)
+}
+
+/// A file that is ready to be stored.
+#[derive(Debug)]
+pub enum Ready {
+    /// Wholly in memory.
+    Small(Prepared),
+    /// To be streamed.
+    Large(Box<LargeFile>),
+}
+
+/// A file in memory.
+#[derive(Debug)]
+pub struct Prepared {
+    pub entry: NewEntry,
+    pub seen: Seen,
+    /// Given back when the file is stored.
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// What is known about a file beside its contents.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// When it was first noticed.
+    pub since: Instant,
+    /// When it was last looked at, nanoseconds since 1970.
+    pub looked_at_ns: i64,
+    /// Something is stored under its path already.
+    pub stored_before: bool,
+}
+
+/// One reading thread.
+pub struct Reader {
+    shared: Arc<Shared>,
+    ready: mpsc::UnboundedSender<Ready>,
+    all_permits: u32,
+    runtime: Handle,
+    root: Option<Root>,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    pub fn new(
+        shared: Arc<Shared>,
+        ready: mpsc::UnboundedSender<Ready>,
+        all_permits: u32,
+        runtime: Handle,
+    ) -> Self {
+        Self { shared, ready, all_permits, runtime, root: None, buffer: Vec::new() }
+    }
+
+    /// Reads files until the queue is closed.
+    pub fn run(mut self) {
+        while let Some((due, rules)) = self.shared.queue.next() {
+            match self.read(&due, &rules) {
+                Ok(Some(ready)) => {
+                    if self.ready.send(ready).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => self.shared.queue.report(&due.path, Outcome::Done),
+                Err(outcome) => self.shared.queue.report(&due.path, outcome),
+            }
+        }
+    }
+
+    /// `None` when there is nothing to store.
+    fn read(&mut self, due: &Due, rules: &Rules) -> Result<Option<Ready>, Outcome> {
+        let Some(mut file) = self.open(due)? else { return Ok(None) };
+        let stat = *file.stat();
+        let (look, stored_before) = {
+            let index = self.shared.index();
+            (index.notified(&due.path, &stat), index.contains(&due.path))
+        };
+        if look == Look::Same {
+            Counters::add(&self.shared.health.counters.unchanged_files, 1);
+            return Ok(None);
+        }
+        let writers = file.writers();
+        if !due.is_settled(&stat, writers, rules) {
+            return Err(Outcome::Unsettled(stat));
+        }
+        let held_open = writers == Writers::Some;
+        let mut seen = Seen { since: due.since, looked_at_ns: 0, stored_before };
+        let limits = (self.shared.options.inline_limit, CHUNK_BYTES as u64);
+        if stat.size > limits.0 && stat.size > limits.1 {
+            // A large file takes a few chunks of memory, whatever its size.
+            let permit = self.permit(3 * CHUNK_BYTES as u64);
+            let path = due.path.clone();
+            return Ok(Some(Ready::Large(Box::new(LargeFile {
+                path,
+                file,
+                stat,
+                held_open,
+                seen,
+                permit,
+            }))));
+        }
+        let inline = stat.size <= limits.0;
+        let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
+        let permit = self.permit(stat.size + encoded + OVERHEAD);
+        self.buffer.clear();
+        file.read_whole(&mut self.buffer).map_err(|error| self.failed(due, &error))?;
+        seen.looked_at_ns = now_ns();
+        unchanged(&mut file, &stat, held_open).map_err(|error| self.failed(due, &error))?;
+        if self.buffer.len() as u64 != stat.size {
+            return Err(Outcome::Changed);
+        }
+        let head = &self.buffer[..self.buffer.len().min(mime::HEAD_BYTES)];
+        let entry = NewEntry {
+            mime: mime::of(head, due.path.file_name()),
+            sha256: Digest::of(&self.buffer),
+            payload: if inline {
+                NewPayload::Inline(base64::encode(&self.buffer))
+            } else {
+                NewPayload::OneChunk(super::large::fresh_chunk_set(), self.buffer.clone())
+            },
+            owner: None,
+            path: due.path.clone(),
+            stat,
+        };
+        Ok(Some(Ready::Small(Prepared { entry, seen, permit })))
+    }
+
+    fn open(&mut self, due: &Due) -> Result<Option<OpenFile>, Outcome> {
+        if !self.root.as_ref().is_some_and(Root::still_there) {
+            self.root = match self.shared.upload_dir.open() {
+                Ok(root) => Some(root),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(self.failed_io(due, &error)),
+            };
+        }
+        let Some(root) = &self.root else { return Ok(None) };
+        match root.open(&due.path) {
+            Ok(file) => Ok(Some(file)),
+            Err(OpenError::Gone) => Ok(None),
+            Err(OpenError::Skip(why)) => {
+                tracing::debug!(event = "skipped", path = %due.path, reason = %why, "not cached");
+                Ok(None)
+            }
+            Err(OpenError::Io(error)) => Err(self.failed_io(due, &error)),
+        }
+    }
+
+    fn permit(&self, bytes: u64) -> OwnedSemaphorePermit {
+        let wanted = permits(bytes).clamp(1, self.all_permits);
+        let budget = self.shared.budget.clone();
+        self.runtime
+            .block_on(budget.acquire_many_owned(wanted))
+            .expect("the budget's semaphore is never closed")
+    }
+
+    fn failed(&self, due: &Due, error: &ReadError) -> Outcome {
+        match error {
+            ReadError::Changed => Outcome::Changed,
+            ReadError::Io(error) => self.failed_io(due, error),
+        }
+    }
+
+    fn failed_io(&self, due: &Due, error: &std::io::Error) -> Outcome {
+        super::writer::note_failure(
+            &self.shared,
+            &due.path,
+            &format!("cannot read {}: {error}", due.path),
+        );
+        Outcome::Failed
+    }
+}
+
+/// Why a file's bytes are not to be used.
+#[derive(Debug)]
+pub enum ReadError {
+    /// It changed while it was read.
+    Changed,
+    /// The system says no.
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Makes sure that the file is still as it was when reading began, and that nobody has begun to
+/// write: what was read is then a state that the file had.
+pub fn unchanged(file: &mut OpenFile, stat: &FileStat, held_open: bool) -> Result<(), ReadError> {
+    let same = file.restat()? == *stat && (held_open || file.writers() != Writers::Some);
+    if same { Ok(()) } else { Err(ReadError::Changed) }
+}
+
+/// This machine's clock, which stamps files, in nanoseconds since 1970.
+pub fn now_ns() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,154 @@
+//! The scan: a walk over the upload directory that finds what the watcher may have missed.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::capture::Shared;
+use crate::model::settle::Sign;
+use crate::model::{FileStat, IndexRow, Look, UploadPath};
+use crate::store::StoreError;
+use crate::uploads::{Found, scan};
+
+/// Paths whose `last_accessed` is renewed with one statement.
+const ACCESS_BATCH: usize = 500;
+
+/// What a scan has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Files that have to be read: new, or other than the stored ones.
+    pub found: u64,
+    /// Files whose stored content is the file's.
+    pub unchanged: u64,
+    /// Files left out by a pattern.
+    pub excluded: u64,
+    /// Things that cannot be cached: links, pipes, names that are not text.
+    pub skipped: u64,
+    /// Files or directories that may not be read.
+    pub unreadable: u64,
+    /// Files that are in use, and whose entry says so for more than a day no longer.
+    pub old_access: Vec<UploadPath>,
+}
+
+/// Scans into a capture's queue.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    shared: Arc<Shared>,
+    /// What has been told already, so that each is told once.
+    told: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Scanner {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, told: Arc::default() }
+    }
+
+    /// Takes notice of one file, if the patterns take it.
+    pub fn note(&self, path: UploadPath, sign: Sign) {
+        if self.shared.options.patterns.takes(&path) {
+            self.shared.queue.note(path, sign);
+        }
+    }
+
+    /// Takes notice of a file that somebody has asked for by name, whatever the patterns say.
+    pub fn note_anyway(&self, path: UploadPath, sign: Sign) {
+        self.shared.queue.note_when_room(path, sign);
+    }
+
+    /// Notes an entry of the database, so that its file need not be read.
+    pub fn note_stored(&self, row: &IndexRow) {
+        self.shared.index().note_stored(row);
+    }
+
+    /// Notes a file that was restored, so that its appearance is not taken for an upload.
+    pub fn note_restored(&self, path: &UploadPath, stat: &FileStat) {
+        self.shared.index().note_restored(path, stat);
+    }
+
+    /// Files that are seen and not yet safe, and for how long the oldest of them has been.
+    #[must_use]
+    pub fn unsaved(&self) -> (usize, Option<Duration>) {
+        self.shared.queue.unsaved()
+    }
+
+    /// What is at `path` now, if it is a regular file.
+    pub fn look(&self, path: &UploadPath) -> Option<FileStat> {
+        self.shared.upload_dir.open().ok()?.stat(path).ok()?
+    }
+
+    /// Whether a scan is due because there was no room for something that was noticed.
+    #[must_use]
+    pub fn has_missed(&self) -> bool {
+        self.shared.queue.take_missed()
+    }
+
+    /// Walks the directory `beneath` the root (empty for all of it) and queues what has to be read;
+    /// waits for room in the queue, and so is not for the runtime's threads.
+    ///
+    /// # Errors
+    /// When the directory cannot be read at all; `NotFound` when it is not there.
+    pub fn scan(&self, beneath: &str) -> io::Result<Scanned> {
+        let mut scanned = Scanned::default();
+        scan(self.shared.upload_dir.root(), beneath, &mut |found| {
+            match found {
+                Found::File(path, stat) => return self.file(path, &stat, &mut scanned),
+                Found::Skipped { shown, why } => {
+                    scanned.skipped += 1;
+                    self.tell_once(&shown, &why.to_string());
+                }
+                Found::Unreadable { shown, cause } => {
+                    scanned.unreadable += 1;
+                    self.tell_once(&shown, &cause.to_string());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(scanned)
+    }
+
+    /// Renews `last_accessed` of the files that a scan has seen in use.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn renew_access(&self, paths: &[UploadPath]) -> Result<(), StoreError> {
+        for batch in paths.chunks(ACCESS_BATCH) {
+            self.shared.store.accessed(batch).await?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, path: UploadPath, stat: &FileStat, scanned: &mut Scanned) -> ControlFlow<()> {
+        if !self.shared.options.patterns.takes(&path) {
+            scanned.excluded += 1;
+            return ControlFlow::Continue(());
+        }
+        let mut index = self.shared.index();
+        let look = index.scanned(&path, stat);
+        let old_access = look == Look::Same && index.take_old_access(&path);
+        drop(index);
+        if look == Look::Same {
+            scanned.unchanged += 1;
+            if old_access {
+                scanned.old_access.push(path);
+            }
+            return ControlFlow::Continue(());
+        }
+        scanned.found += 1;
+        if self.shared.queue.note_when_room(path, Sign::Found) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+
+    /// Says why something is not cached, once for as long as the process runs.
+    pub fn tell_once(&self, shown: &str, reason: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody's endless supply of odd names must not fill the memory.
+        if told.len() < 10_000 && told.insert(format!("{shown}\0{reason}")) {
+            tracing::warn!(event = "skipped", path = shown, reason, "not cached");
+        }
+    }
+}

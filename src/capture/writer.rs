@@ -1,0 +1,242 @@
+//! A writer: stores what readers have made ready, as much at a time as is there.
+//!
+//! Batches form by themselves. What is ready goes at once; what becomes ready while a commit is
+//! under way goes with the next. So a single upload is safe after one commit, and a flood is stored
+//! in statements of about a megabyte.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+
+use crate::capture::Shared;
+use crate::capture::large::{LargeFile, Streamed};
+use crate::capture::reader::{Prepared, Ready, Seen};
+use crate::model::health::Counters;
+use crate::model::settle::Outcome;
+use crate::model::{FileStat, NewEntry, Timestamp, UploadPath};
+use crate::store::{StoreError, Stored, Touch, Trouble};
+
+/// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
+/// ones are no faster, and hold memory for longer.
+const BATCH: (usize, usize) = (1 << 20, 256);
+
+/// One storing task.
+pub struct Writer {
+    shared: Arc<Shared>,
+    incoming: Arc<Mutex<mpsc::UnboundedReceiver<Ready>>>,
+}
+
+/// What is left of a file when its entry has been handed to the store.
+struct Pending {
+    path: UploadPath,
+    stat: FileStat,
+    seen: Seen,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Writer {
+    pub fn new(
+        shared: Arc<Shared>,
+        incoming: Arc<Mutex<mpsc::UnboundedReceiver<Ready>>>,
+    ) -> Self {
+        Self { shared, incoming }
+    }
+
+    /// Stores until there are no readers any more.
+    pub async fn run(self) {
+        loop {
+            let (batch, large) = self.gather().await;
+            if batch.is_empty() && large.is_none() {
+                return;
+            }
+            self.save(batch).await;
+            if let Some(large) = large {
+                self.save_large(*large).await;
+            }
+        }
+    }
+
+    /// Waits for one file, then takes what else is ready. Empty when there are no readers any more.
+    async fn gather(&self) -> (Vec<Prepared>, Option<Box<LargeFile>>) {
+        let mut incoming = self.incoming.lock().await;
+        let mut batch = Vec::new();
+        let mut weight = 0;
+        let mut next = incoming.recv().await;
+        while let Some(ready) = next {
+            match ready {
+                Ready::Large(large) => return (batch, Some(large)),
+                Ready::Small(prepared) => {
+                    weight += prepared.entry.weight();
+                    batch.push(prepared);
+                }
+            }
+            if weight >= BATCH.0 || batch.len() >= BATCH.1 {
+                break;
+            }
+            next = incoming.try_recv().ok();
+        }
+        (batch, None)
+    }
+
+    async fn save(&self, batch: Vec<Prepared>) {
+        let (entries, pending): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|Prepared { entry, seen, permit }| {
+                let pending = Pending {
+                    path: entry.path.clone(),
+                    stat: entry.stat,
+                    seen,
+                    _permit: permit,
+                };
+                (entry, pending)
+            })
+            .unzip();
+        match self.try_save(&entries, &pending).await {
+            Ok(()) => {}
+            Err(error) if error.trouble == Trouble::Value && entries.len() > 1 => {
+                // One row is refused: the others must not suffer for it.
+                for (entry, pending) in entries.iter().zip(&pending) {
+                    let (one, its) = (std::slice::from_ref(entry), std::slice::from_ref(pending));
+                    if let Err(error) = self.try_save(one, its).await {
+                        self.give_back(its, &error);
+                    }
+                }
+            }
+            Err(error) => self.give_back(&pending, &error),
+        }
+    }
+
+    async fn try_save(&self, entries: &[NewEntry], pending: &[Pending]) -> Result<(), StoreError> {
+        let known: Vec<_> =
+            pending.iter().filter(|p| p.seen.stored_before).map(|p| p.path.clone()).collect();
+        if known.is_empty() {
+            self.shared.store.put(entries).await?;
+            self.stored(pending.iter(), true);
+            return Ok(());
+        }
+        let stored = self.shared.store.stored(&known).await?;
+        let is_same = |entry: &NewEntry| same_content(entry, stored.get(&entry.path));
+        let mut touches = Vec::new();
+        let mut changed = Vec::new();
+        for entry in entries {
+            if !is_same(entry) {
+                changed.push(entry.clone());
+            } else if let Some(touch) = touch(entry, stored.get(&entry.path)) {
+                touches.push(touch);
+            }
+        }
+        if !touches.is_empty() {
+            self.shared.store.touch(&touches).await?;
+        }
+        if !changed.is_empty() {
+            self.shared.store.put(&changed).await?;
+        }
+        for (entry, pending) in entries.iter().zip(pending) {
+            self.stored(std::iter::once(pending), !is_same(entry));
+        }
+        Ok(())
+    }
+
+    async fn save_large(&self, large: LargeFile) {
+        let LargeFile { path, stat, seen, .. } = &large;
+        let (path, stat, seen) = (path.clone(), *stat, *seen);
+        match large.stream(&self.shared).await {
+            Ok(Streamed { looked_at_ns, changed, permit }) => {
+                let seen = Seen { looked_at_ns, ..seen };
+                let pending = Pending { path, stat, seen, _permit: permit };
+                self.stored(std::iter::once(&pending), changed);
+            }
+            Err(super::large::StreamError::Changed) => {
+                self.shared.queue.report(&path, Outcome::Changed);
+            }
+            Err(super::large::StreamError::Io(error)) => {
+                note_failure(&self.shared, &path, &format!("cannot read {path}: {error}"));
+                self.shared.queue.report(&path, Outcome::Failed);
+            }
+            Err(super::large::StreamError::Store(error)) => {
+                self.refused(&path, &error);
+            }
+        }
+    }
+
+    fn stored<'a>(&self, files: impl Iterator<Item = &'a Pending>, written: bool) {
+        if self.shared.health.set_database_away(None) {
+            tracing::info!(event = "database_back", "the database answers again");
+        }
+        self.shared.queue.database_back();
+        for Pending { path, stat, seen, .. } in files {
+            self.shared.index().note_seen(path, stat, seen.looked_at_ns);
+            let counters = &self.shared.health.counters;
+            if written {
+                Counters::add(&counters.captured_files, 1);
+                Counters::add(&counters.captured_bytes, stat.size);
+                let unsafe_ms = seen.since.elapsed().as_millis() as u64;
+                tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
+            } else {
+                Counters::add(&counters.unchanged_files, 1);
+            }
+            self.shared.queue.report(path, Outcome::Done);
+        }
+    }
+
+    fn give_back(&self, files: &[Pending], error: &StoreError) {
+        for file in files {
+            self.refused(&file.path, error);
+        }
+    }
+
+    fn refused(&self, path: &UploadPath, error: &StoreError) {
+        if error.is_temporary() {
+            database_away(&self.shared, error);
+            self.shared.queue.report(path, Outcome::Returned);
+        } else {
+            note_failure(&self.shared, path, &format!("the database refuses {path}: {error}"));
+            self.shared.queue.report(path, Outcome::Failed);
+        }
+    }
+}
+
+/// Holds the queue back, and tells it once for each time the database goes away.
+pub fn database_away(shared: &Shared, error: &StoreError) {
+    shared.queue.database_away();
+    if !shared.health.set_database_away(Some(error.to_string())) {
+        let unsaved = shared.queue.unsaved().0;
+        tracing::warn!(
+            event = "database_away",
+            unsaved,
+            reason = %error,
+            "uploads stay on the disk until the database answers"
+        );
+    }
+    shared.health.note_error(now(), error.to_string());
+}
+
+/// Counts and tells a file that cannot be saved for now.
+pub fn note_failure(shared: &Shared, path: &UploadPath, text: &str) {
+    Counters::add(&shared.health.counters.failures, 1);
+    shared.health.note_error(now(), text.to_owned());
+    tracing::warn!(event = "capture_failed", %path, reason = text, "will be tried again");
+}
+
+fn same_content(entry: &NewEntry, stored: Option<&Stored>) -> bool {
+    use crate::model::entry::PayloadKind;
+    stored.is_some_and(|stored| {
+        stored.sha256 == Some(entry.sha256) && stored.payload != PayloadKind::None
+    })
+}
+
+fn touch(entry: &NewEntry, stored: Option<&Stored>) -> Option<Touch> {
+    let stored = stored?;
+    let (mtime_ns, mode) = (entry.stat.mtime_ns, entry.stat.kept_mode());
+    (stored.mtime_ns != mtime_ns || stored.mode != mode).then(|| Touch {
+        path: entry.path.clone(),
+        mtime_ns,
+        mode,
+    })
+}
+
+fn now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+}

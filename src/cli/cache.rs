@@ -1,0 +1,104 @@
+//! `cache PATH…`: store single files.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::capture::Capture;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::model::settle::Sign;
+use crate::model::{Index, UploadPath};
+use crate::store::{ListQuery, Store};
+use crate::uploads::{OpenError, UploadDir};
+
+#[derive(Debug, Args)]
+pub struct Cache {
+    /// Files beneath the upload directory, as upload paths or as paths of the file system
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+impl Cache {
+    pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let upload_dir = context.upload_dir()?;
+        let mut refused = 0;
+        let mut paths = Vec::new();
+        for given in &self.paths {
+            match upload_path(&upload_dir, given) {
+                Ok(path) => paths.push(path),
+                Err(reason) => {
+                    refused += 1;
+                    eprintln!("imagecached: {}: {reason}", given.display());
+                }
+            }
+        }
+        context.ready_store().await?;
+        let unsaved = store(context, upload_dir, &paths).await?;
+        for path in &paths {
+            if !unsaved.contains(path) && is_stored(context.store.as_ref(), path).await? {
+                output::line(&format!("{path}: safe"))?;
+            } else {
+                refused += 1;
+                eprintln!("imagecached: {path}: not stored; see the lines above");
+            }
+        }
+        Ok(if refused == 0 { Exit::Done } else { Exit::Incomplete })
+    }
+}
+
+async fn store(
+    context: &Context,
+    upload_dir: UploadDir,
+    paths: &[UploadPath],
+) -> Result<Vec<UploadPath>, Failure> {
+    // With an empty index every file is read and compared with what is stored.
+    let capture = Capture::start(
+        upload_dir,
+        context.store.clone(),
+        context.capture_options(),
+        Index::default(),
+        context.health.clone(),
+    )?;
+    let scanner = capture.scanner();
+    for path in paths {
+        scanner.note_anyway(path.clone(), Sign::Found);
+    }
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let _ = tokio::time::timeout_at(deadline.into(), capture.idle()).await;
+    let drained = capture.drain(deadline).await.map_err(Failure::other)?;
+    Ok(drained.examples)
+}
+
+async fn is_stored(store: &dyn Store, path: &UploadPath) -> Result<bool, Failure> {
+    let query = ListQuery { path: Some(path.clone()), ..ListQuery::default() };
+    Ok(store.list(&query).await?.first().is_some_and(crate::model::Entry::has_data))
+}
+
+/// What the user means: an upload path, or a path of the file system that leads into the upload
+/// directory.
+pub fn upload_path(upload_dir: &UploadDir, given: &Path) -> Result<UploadPath, String> {
+    let open = |path: &UploadPath| match upload_dir.open().map(|root| root.open(path)) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(OpenError::Gone)) => Err("there is no such file in the upload directory".to_owned()),
+        Ok(Err(OpenError::Skip(why))) => Err(why.to_string()),
+        Ok(Err(OpenError::Io(error))) | Err(error) => Err(error.to_string()),
+    };
+    let mut last = "it is not beneath the upload directory".to_owned();
+    if given.is_relative() {
+        match UploadPath::from_relative(given).map_err(|why| why.to_string()) {
+            Ok(path) => match open(&path) {
+                Ok(()) => return Ok(path),
+                Err(reason) => last = reason,
+            },
+            Err(reason) => last = reason,
+        }
+    }
+    let absolute = std::path::absolute(given).map_err(|error| error.to_string())?;
+    if let Ok(inside) = absolute.strip_prefix(upload_dir.root()) {
+        let path = UploadPath::from_relative(inside).map_err(|why| why.to_string())?;
+        return open(&path).map(|()| path);
+    }
+    Err(last)
+}

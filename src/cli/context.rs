@@ -1,0 +1,140 @@
+//! What every command needs: the settings, and the parts that are made from them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::capture::Options;
+use crate::cli::exit::Failure;
+use crate::model::health::Health;
+use crate::model::settle::Rules;
+use crate::process::Platform;
+use crate::settings::{Durable, Settings, check_upload_dir};
+use crate::store::{self, Store, StoreError, Trouble};
+use crate::uploads::{Disk, UploadDir};
+
+/// The first wait for a database that does not answer yet, and the longest.
+const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// The settings and what is made from them. Opening it connects to nothing.
+#[derive(Clone)]
+pub struct Context {
+    pub settings: Arc<Settings>,
+    pub store: Arc<dyn Store>,
+    pub health: Arc<Health>,
+    pub platform: Option<Platform>,
+}
+
+impl Context {
+    /// Makes the parts.
+    pub fn new(settings: Settings) -> Result<Self, Failure> {
+        let options = store::Options {
+            connections: settings.database_connections,
+            acquire_timeout: settings.database_wait.max(Duration::from_secs(1)),
+        };
+        let store = store::open(&settings.database.target, &options)?;
+        let platform = Platform::detect(|name| std::env::var(name).ok());
+        for note in &settings.database.notes {
+            tracing::info!(event = "database_url", "{note}");
+        }
+        Ok(Self { settings: Arc::new(settings), store, health: Arc::default(), platform })
+    }
+
+    /// The upload directory, checked: one that cannot be meant is refused.
+    pub fn upload_dir(&self) -> Result<UploadDir, Failure> {
+        let home = std::env::home_dir();
+        let root = check_upload_dir(
+            &self.settings.upload_dir,
+            self.settings.allow_any_upload_dir,
+            &std::env::current_dir()?,
+            home.as_deref(),
+        )?;
+        Ok(UploadDir::new(root))
+    }
+
+    /// As [`Context::upload_dir`], and makes the directory when it is missing.
+    pub fn made_upload_dir(&self) -> Result<UploadDir, Failure> {
+        let upload_dir = self.upload_dir()?;
+        upload_dir.make().map_err(|error| {
+            Failure::other(format!(
+                "cannot make the upload directory {}: {error}; make it, or set \
+                 IMAGECACHED_UPLOAD_DIR to a directory that this user may write",
+                upload_dir.root().display()
+            ))
+        })?;
+        Ok(upload_dir)
+    }
+
+    /// How files are captured.
+    pub fn capture_options(&self) -> Options {
+        let settings = &self.settings;
+        Options {
+            patterns: settings.patterns.clone(),
+            rules: Rules { quiet: settings.quiet, held_open: settings.held_open },
+            inline_limit: settings.inline_limit.0,
+            bytes_in_flight: settings.bytes_in_flight.0,
+            readers: settings.readers as usize,
+            writers: settings.database_connections as usize,
+        }
+    }
+
+    /// Whether restored files are flushed to the disk before they appear.
+    pub fn durable(&self, upload_dir: &UploadDir) -> bool {
+        match self.settings.durable {
+            Durable::Always => true,
+            Durable::Never => false,
+            Durable::Auto => {
+                let by_platform = self.platform.as_ref().and_then(|p| p.ephemeral_disk);
+                let by_disk = || Disk::under(upload_dir.root()).is_ok_and(|d| d.is_ephemeral());
+                !by_platform.unwrap_or_else(by_disk)
+            }
+        }
+    }
+
+    /// Creates or checks the tables: once, without waiting.
+    pub async fn prepare_store(&self) -> Result<(), StoreError> {
+        if !self.settings.migrate {
+            return self.store.check().await;
+        }
+        let (before, after) = self.store.migrate().await?;
+        if before != after {
+            let product = self.store.product();
+            tracing::info!(event = "migrated", product, before, after, "tables are up to date");
+        }
+        Ok(())
+    }
+
+    /// As [`Context::prepare_store`], and waits for a database that does not answer yet, at the
+    /// latest until `deadline`.
+    pub async fn wait_for_store(&self, deadline: Instant) -> Result<(), StoreError> {
+        let mut wait = DATABASE_RETRY.0;
+        loop {
+            let error = match tokio::time::timeout_at(deadline.into(), self.prepare_store()).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_) => StoreError {
+                    operation: format!("connect to {}", self.store.product()),
+                    trouble: Trouble::Away,
+                    cause: "no answer in time".into(),
+                    cure: Some(
+                        "check that the database runs and that DATABASE_URL names it, or raise \
+                         database_wait"
+                            .into(),
+                    ),
+                },
+            };
+            // The others need a person, who will not come within seconds.
+            let may_pass = matches!(error.trouble, Trouble::Away | Trouble::Busy | Trouble::Other);
+            if !may_pass || Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(DATABASE_RETRY.1);
+        }
+    }
+
+    /// As [`Context::wait_for_store`], for as long as the settings say.
+    pub async fn ready_store(&self) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.settings.database_wait.max(Duration::from_secs(1));
+        Ok(self.wait_for_store(deadline).await?)
+    }
+}

@@ -1,0 +1,282 @@
+//! `run -- CMD`: restore, watch, start the app, and save its last upload after its end.
+
+use std::ffi::OsString;
+use std::future::pending;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::time::sleep_until;
+
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::daemon::{Begun, Daemon, Farewell, Parts};
+use crate::process::{Child, Signal, Signals, service_manager};
+use crate::store::StoreError;
+
+/// Signals to end that come within this time are one: some platforms send several at once.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// What is left of the time to end after a second signal.
+const HURRY: Duration = Duration::from_secs(5);
+
+/// How often the parts are asked whether they live.
+const CHECK: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The app's command, executed as it is, without a shell
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// How the time before the app's start went.
+enum Boot {
+    Begun(Begun),
+    /// A signal asked to end before there was an app.
+    Ended(Signal),
+}
+
+impl Run {
+    pub async fn run(self, context: Context) -> Result<ExitCode, Failure> {
+        let deadline = Instant::now() + context.settings.boot_deadline;
+        let mut signals = Signals::listen()?;
+        warn_of_lone_sqlite(&context);
+        let upload_dir = context.made_upload_dir()?;
+        let mut daemon = Daemon::start(context, upload_dir)?;
+        let begun = match boot(&daemon.parts, &mut signals, deadline).await? {
+            Boot::Begun(begun) => begun,
+            Boot::Ended(signal) => {
+                let shown = signal.name();
+                tracing::info!(event = "signal", signal = shown, "ended before the app started");
+                return Ok(exit_code(128 + signal.number));
+            }
+        };
+        daemon.watch()?;
+        let child = self.start_app(&daemon.parts).await?;
+        daemon.keep(begun);
+        Ok(accompany(daemon, child, signals).await)
+    }
+
+    /// Starts the app at a moment when nothing of ours stands in the upload directory.
+    async fn start_app(&self, parts: &Parts) -> Result<Child, Failure> {
+        // A single slow file must not keep the app from starting.
+        let gate = tokio::time::timeout(Duration::from_secs(2), parts.gate.write()).await;
+        let child = Child::spawn(&self.command);
+        drop(gate);
+        let child = child.map_err(|error| {
+            let message = error.to_string();
+            std::process::ExitCode::from(u8::try_from(error.code()).unwrap_or(1));
+            Failure { exit: Exit::Failed, message }
+        })?;
+        let command = self.command.join(std::ffi::OsStr::new(" "));
+        tracing::info!(
+            event = "app_started",
+            pid = child.id(),
+            command = %command.display(),
+            "the app runs"
+        );
+        let _ = service_manager::ready();
+        Ok(child)
+    }
+}
+
+/// Waits for the database and restores, at the latest until the boot deadline.
+async fn boot(
+    parts: &Arc<Parts>,
+    signals: &mut Signals,
+    deadline: Instant,
+) -> Result<Boot, Failure> {
+    let settings = &parts.context.settings;
+    let database_deadline = deadline.min(Instant::now() + settings.database_wait);
+    let mut begun = Begun::default();
+    let ready = tokio::select! {
+        ready = parts.context.wait_for_store(database_deadline) => ready,
+        signal = end_signal(signals) => return Ok(Boot::Ended(signal)),
+    };
+    if let Err(error) = ready {
+        without_database(parts, error)?;
+        return Ok(Boot::Begun(begun));
+    }
+    begun.store_ready = true;
+    let mut restore = tokio::spawn(parts.clone().restore());
+    tokio::select! {
+        done = &mut restore => {
+            begun.restored = matches!(done, Ok(Ok(report)) if report.left.is_empty());
+        }
+        () = sleep_until(deadline.into()) => {
+            tracing::warn!(
+                event = "boot_deadline",
+                "the app starts now; the rest is restored behind it"
+            );
+            begun.restore = Some(restore);
+        }
+        signal = end_signal(signals) => return Ok(Boot::Ended(signal)),
+    }
+    Ok(Boot::Begun(begun))
+}
+
+/// The database did not answer in time: the app comes first, unless the operator sees it otherwise.
+fn without_database(parts: &Parts, error: StoreError) -> Result<(), Failure> {
+    if parts.context.settings.database_required {
+        let Failure { message, .. } = error.into();
+        let message = format!("{message}; the app is not started, as database_required says");
+        return Err(Failure { exit: Exit::Database, message });
+    }
+    let reason = error.to_string();
+    tracing::error!(
+        event = "database_away",
+        reason,
+        "THE APP STARTS WITHOUT ITS UPLOADS, and nothing is protected until the database answers"
+    );
+    parts.context.health.set_database_away(Some(reason));
+    Ok(())
+}
+
+/// Stands beside the app until its end, then saves what it has left.
+async fn accompany(mut daemon: Daemon, mut child: Child, mut signals: Signals) -> ExitCode {
+    let limit = daemon.parts.context.settings.shutdown_limit;
+    let mut asked: Option<Instant> = None;
+    let mut end_by: Option<Instant> = None;
+    let mut dead = false;
+    let exit = loop {
+        let give_up = async {
+            match end_by {
+                // The rest of the time belongs to the uploads, whatever the app does.
+                Some(end_by) => sleep_until((end_by - reserve(limit)).into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            exit = child.wait() => break Some(exit),
+            () = give_up => break None,
+            signal = signals.recv() => {
+                let Some(signal) = signal else { continue };
+                pass_on(&child, signal);
+                if signal.asks_to_end() {
+                    let now = Instant::now();
+                    match asked {
+                        None => {
+                            (asked, end_by) = (Some(now), Some(now + limit));
+                            let _ = service_manager::stopping();
+                        }
+                        Some(first) if now - first > SAME_SIGNAL => {
+                            tracing::warn!(event = "signal", "asked to end again: hurrying");
+                            end_by = end_by.map(|end_by| end_by.min(now + HURRY));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+            () = tokio::time::sleep(CHECK), if !dead => {
+                if let Err(error) = daemon.check() {
+                    dead = true;
+                    tracing::error!(event = "failed", "{error}");
+                }
+            }
+        }
+    };
+    let deadline = end_by.unwrap_or_else(|| Instant::now() + limit);
+    if let Some(exit) = exit {
+        tracing::info!(event = "app_exited", code = exit.code(), "the app has ended");
+    }
+    let farewell = daemon.finish(deadline).await;
+    tell_farewell(&farewell);
+    let exit = match exit {
+        Some(exit) => exit,
+        None => {
+            tracing::warn!(event = "app_killed", "the app has not ended in time");
+            let _ = child.signal(9);
+            child.wait().await
+        }
+    };
+    exit_code(exit.code())
+}
+
+/// As much of the time to end is kept for the last uploads.
+fn reserve(limit: Duration) -> Duration {
+    (limit / 4).min(Duration::from_secs(5))
+}
+
+fn pass_on(child: &Child, signal: Signal) {
+    tracing::debug!(event = "signal", signal = signal.name(), "received");
+    if signal.from_terminal {
+        return; // The terminal has sent it to the app as well.
+    }
+    if let Err(error) = child.signal(signal.number) {
+        let (shown, reason) = (signal.name(), error.to_string());
+        tracing::warn!(event = "signal", signal = shown, reason, "cannot pass it on");
+    }
+}
+
+async fn end_signal(signals: &mut Signals) -> Signal {
+    loop {
+        match signals.recv().await {
+            Some(signal) if signal.asks_to_end() => return signal,
+            Some(_) => {} // There is no app yet that could be meant.
+            None => pending().await,
+        }
+    }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+/// The last line: how many files were saved in how long, and how many were not.
+pub fn tell_farewell(farewell: &Farewell) -> Exit {
+    let Farewell { saved, took, outcome } = farewell;
+    let took_ms = took.as_millis() as u64;
+    match outcome {
+        Ok(drained) if drained.unsaved == 0 => {
+            tracing::info!(
+                event = "drained",
+                saved,
+                unsaved = 0,
+                took_ms,
+                "every upload is safe"
+            );
+            Exit::Done
+        }
+        Ok(drained) => {
+            let (unsaved, examples) = (drained.unsaved, format!("{:?}", drained.examples));
+            tracing::error!(
+                event = "drained",
+                saved,
+                unsaved,
+                took_ms,
+                examples,
+                "SOME UPLOADS ARE NOT SAFE"
+            );
+            Exit::Incomplete
+        }
+        Err(error) => {
+            tracing::error!(event = "failed", saved, took_ms, "{error}");
+            Exit::Failed
+        }
+    }
+}
+
+/// On a disk that is thrown away, an SQLite file goes with the uploads.
+pub fn warn_of_lone_sqlite(context: &Context) {
+    use crate::store::Target;
+    if let Target::Sqlite(path) = &context.settings.database.target {
+        let platform = context.platform.as_ref();
+        let ephemeral = platform.and_then(|platform| platform.ephemeral_disk).unwrap_or(false);
+        let path = path.display().to_string();
+        if ephemeral {
+            tracing::error!(
+                event = "sqlite_ephemeral",
+                path,
+                "THIS PROTECTS NOTHING: the SQLite file is thrown away with the disk; set DATABASE_URL"
+            );
+        } else {
+            tracing::warn!(
+                event = "sqlite_ephemeral",
+                path,
+                "files are kept in an SQLite file: on a disk that is thrown away this protects nothing"
+            );
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The keeper: does what the start has left undone, then scans from time to time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::capture::intake::Intake;
+use crate::daemon::{Begun, Parts};
+use crate::model::health::Watcher;
+use crate::store::{StoreError, Trouble};
+
+/// Without a watcher, scans are the only eyes.
+const DEGRADED_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A restore that could not be finished (disk full) is tried again after so long.
+const RESTORE_RETRY: Duration = Duration::from_secs(30);
+
+/// The first wait for the database, and the longest.
+const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How often the index is read again, dead chunks are swept and `last_accessed` is renewed.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The part of the daemon that runs all the time.
+pub struct Keeper {
+    parts: Arc<Parts>,
+    intake: Option<Arc<Intake>>,
+    begun: Begun,
+}
+
+impl Keeper {
+    pub fn new(parts: Arc<Parts>, intake: Option<Arc<Intake>>, begun: Begun) -> Self {
+        Self { parts, intake, begun }
+    }
+
+    /// Runs until it is aborted.
+    pub async fn run(mut self) {
+        if !self.begun.store_ready {
+            self.wait_for_store().await;
+        }
+        if self.begun.learn_only {
+            self.learn().await;
+            return self.scan_for_ever().await;
+        }
+        let restoring = self.begun.restore.take();
+        if !self.begun.restored && restoring.is_none() {
+            // A first try in the foreground of this task: the scan needs the index that it reads.
+            self.restore_once().await;
+        }
+        let parts = self.parts.clone();
+        let finishing = tokio::spawn(async move {
+            let mut complete = match restoring {
+                Some(restoring) => matches!(restoring.await, Ok(Ok(r)) if r.left.is_empty()),
+                None => parts.progress.borrow().finished,
+            };
+            while !complete {
+                tokio::time::sleep(RESTORE_RETRY).await;
+                complete = matches!(parts.clone().restore().await, Ok(r) if r.left.is_empty());
+            }
+        });
+        let _finishing = AbortOnDrop(finishing);
+        self.scan_for_ever().await;
+    }
+
+    async fn wait_for_store(&self) {
+        let mut wait = DATABASE_RETRY.0;
+        while let Err(error) = self.parts.context.prepare_store().await {
+            self.tell_away(&error);
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(DATABASE_RETRY.1);
+        }
+        if self.parts.context.health.set_database_away(None) {
+            tracing::info!(event = "database_back", "the database answers");
+        }
+    }
+
+    async fn restore_once(&self) {
+        let mut wait = DATABASE_RETRY.0;
+        // Only the plan can fail; without it there is no index, and a scan would read every file.
+        while let Err(error) = self.parts.clone().restore().await {
+            tracing::warn!(event = "restore_failed", reason = %error, "will be tried again");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(DATABASE_RETRY.1);
+        }
+    }
+
+    async fn learn(&self) {
+        let mut wait = DATABASE_RETRY.0;
+        while let Err(error) = self.parts.learn().await {
+            self.tell_away(&error);
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(DATABASE_RETRY.1);
+        }
+    }
+
+    fn tell_away(&self, error: &StoreError) {
+        let text = error.to_string();
+        if !self.parts.context.health.set_database_away(Some(text.clone())) {
+            let needs_you = !matches!(error.trouble, Trouble::Away | Trouble::Busy);
+            tracing::error!(
+                event = "database_away",
+                reason = text,
+                needs_you,
+                "NOTHING IS PROTECTED until the database answers"
+            );
+        }
+    }
+
+    async fn scan_for_ever(&self) {
+        let mut day = Instant::now() + DAY;
+        self.sweep().await;
+        loop {
+            self.scan().await;
+            if Instant::now() >= day {
+                day = Instant::now() + DAY;
+                self.sweep().await;
+                self.refresh_index().await;
+            }
+            self.pause().await;
+        }
+    }
+
+    async fn scan(&self) {
+        let parts = self.parts.clone();
+        let scanned = tokio::task::spawn_blocking(move || parts.scan_and_tell(""))
+            .await
+            .expect("a scan does not panic");
+        let Some(scanned) = scanned else { return };
+        if let Err(error) = self.parts.scanner.renew_access(&scanned.old_access).await {
+            tracing::debug!(event = "access_not_renewed", reason = %error, "tried again in a day");
+        }
+    }
+
+    async fn sweep(&self) {
+        match self.parts.context.store.sweep_chunks().await {
+            Ok(0) => {}
+            Ok(sets) => tracing::info!(event = "swept", sets, "unfinished large files removed"),
+            Err(error) => tracing::debug!(event = "sweep_failed", reason = %error, "later"),
+        }
+    }
+
+    async fn refresh_index(&self) {
+        let scanner = &self.parts.scanner;
+        let read = self.parts.context.store.index(&mut |row| scanner.note_stored(&row)).await;
+        if let Err(error) = read {
+            tracing::debug!(event = "index_not_read", reason = %error, "tried again in a day");
+        }
+    }
+
+    /// Waits for the next scan's time, or for a reason to scan now.
+    async fn pause(&self) {
+        let usual = self.parts.context.settings.scan_interval;
+        let degraded = self.parts.context.health.watcher() != Watcher::Watching;
+        let interval = if degraded { usual.min(DEGRADED_INTERVAL) } else { usual };
+        let asked = async {
+            match &self.intake {
+                Some(intake) => intake.scan_due().await,
+                None => std::future::pending().await,
+            }
+        };
+        let missed = async {
+            while !self.parts.scanner.has_missed() {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(jittered(interval)) => {}
+            () = asked => {}
+            () = missed => {}
+        }
+    }
+}
+
+/// A tenth more or less, so that many containers that were started together do not scan together.
+fn jittered(interval: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    interval.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX))
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,236 @@
+//! The daemon: capture, restore, watcher and scans wired together, from the start to the last file.
+//!
+//! `run` puts an app beside it, `watch` runs it alone; the order of things is the same and is here.
+
+mod keeper;
+mod state_file;
+mod summary;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{RwLock, watch};
+use tokio::task::JoinHandle;
+
+pub use keeper::Keeper;
+pub use state_file::State;
+
+use crate::capture::intake::Intake;
+use crate::capture::scan::Scanner;
+use crate::capture::{Capture, CaptureDied, Drained};
+use crate::cli::context::Context;
+use crate::cli::exit::Failure;
+use crate::model::health::Counters;
+use crate::model::plan::Plan;
+use crate::restore::{self, Report, Restore};
+use crate::store::StoreError;
+use crate::uploads::UploadDir;
+
+/// How far the restore at start has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RestoreProgress {
+    /// Files to restore; `None` before there is a plan.
+    pub planned: Option<u64>,
+    pub finished: bool,
+}
+
+/// What the parts of the daemon share.
+pub struct Parts {
+    pub context: Context,
+    pub upload_dir: UploadDir,
+    pub capture: std::sync::Mutex<Option<Capture>>,
+    pub scanner: Scanner,
+    /// Held for writing while the app is started: no unfinished file stands in the upload directory.
+    pub gate: Arc<RwLock<()>>,
+    pub progress: watch::Sender<RestoreProgress>,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    pub parts: Arc<Parts>,
+    intake: Option<Arc<Intake>>,
+    keeper: Option<JoinHandle<()>>,
+    summary: JoinHandle<()>,
+    started: Instant,
+}
+
+/// The end of a daemon.
+#[derive(Debug)]
+pub struct Farewell {
+    /// Files that became safe during the drain.
+    pub saved: u64,
+    pub took: Duration,
+    pub outcome: Result<Drained, CaptureDied>,
+}
+
+impl Daemon {
+    /// Starts what captures files; nothing is watched yet.
+    pub fn start(context: Context, upload_dir: UploadDir) -> Result<Self, Failure> {
+        let capture = Capture::start(
+            upload_dir.clone(),
+            context.store.clone(),
+            context.capture_options(),
+            crate::model::Index::default(),
+            context.health.clone(),
+        )?;
+        let parts = Arc::new(Parts {
+            scanner: capture.scanner(),
+            context,
+            upload_dir,
+            capture: std::sync::Mutex::new(Some(capture)),
+            gate: Arc::default(),
+            progress: watch::Sender::new(RestoreProgress::default()),
+        });
+        let summary = tokio::spawn(summary::run(parts.clone()));
+        Ok(Self { parts, intake: None, keeper: None, summary, started: Instant::now() })
+    }
+
+    /// Sets the watch. What is written into the upload directory from then on is noticed.
+    pub fn watch(&mut self) -> Result<(), Failure> {
+        let root = self.parts.upload_dir.root().to_owned();
+        let health = self.parts.context.health.clone();
+        let intake = Intake::start(root, self.parts.scanner.clone(), health)?;
+        self.intake = Some(Arc::new(intake));
+        Ok(())
+    }
+
+    /// Begins the scans, and whatever of the start has not been done: waiting for the database,
+    /// restoring.
+    pub fn keep(&mut self, begun: Begun) {
+        let intake = self.intake.clone();
+        let keeper = Keeper::new(self.parts.clone(), intake, begun);
+        self.keeper = Some(tokio::spawn(keeper.run()));
+    }
+
+    /// Whether every part runs; a part that has ended has panicked.
+    pub fn check(&self) -> Result<(), CaptureDied> {
+        let ended = |task: &JoinHandle<()>| task.is_finished();
+        let intake_ended = self.intake.as_ref().is_some_and(|intake| !intake.is_alive());
+        if intake_ended || ended(&self.summary) || self.keeper.as_ref().is_some_and(ended) {
+            return Err(CaptureDied);
+        }
+        self.parts.with_capture(Capture::check).unwrap_or(Ok(()))
+    }
+
+    /// Ends: stops the watch, looks over the disk a last time, and waits until everything is safe,
+    /// at the latest until `deadline`.
+    pub async fn finish(mut self, deadline: Instant) -> Farewell {
+        let began = Instant::now();
+        let counters = &self.parts.context.health.counters;
+        let before = Counters::get(&counters.captured_files);
+        let index_is_known = self.parts.progress.borrow().planned.is_some();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+            let _ = keeper.await;
+        }
+        let parts = self.parts.clone();
+        let intake = self.intake.take();
+        let last_look = tokio::task::spawn_blocking(move || {
+            if let Some(intake) = intake.and_then(Arc::into_inner) {
+                intake.stop();
+            }
+            // Without the index every file would seem new, and there is no database to store it in.
+            if index_is_known {
+                parts.scan_and_tell("");
+            }
+        });
+        // Draining goes on beside it: the queue must have room for what the scan finds.
+        let _ = tokio::time::timeout_at(deadline.into(), last_look).await;
+        let outcome = match self.parts.take_capture() {
+            Some(capture) => capture.drain(deadline).await,
+            None => Err(CaptureDied),
+        };
+        self.summary.abort();
+        state_file::remove(&self.parts);
+        let saved = Counters::get(&counters.captured_files) - before;
+        Farewell { saved, took: began.elapsed(), outcome }
+    }
+
+    /// How long the daemon has run.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// How far the start had come when the scans began.
+#[derive(Default)]
+pub struct Begun {
+    /// The tables are there.
+    pub store_ready: bool,
+    /// The restore that goes on behind the app.
+    pub restore: Option<JoinHandle<RestoreOutcome>>,
+    /// The restore was done before.
+    pub restored: bool,
+    /// Nothing is to be restored: only what the cache holds has to be learned.
+    pub learn_only: bool,
+}
+
+/// What came of a restore at start.
+pub type RestoreOutcome = Result<Report, restore::PlanError>;
+
+impl Parts {
+    /// Gives the capture to `f`, as long as it runs.
+    pub fn with_capture<T>(&self, f: impl FnOnce(&mut Capture) -> T) -> Option<T> {
+        self.capture.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_mut().map(f)
+    }
+
+    fn take_capture(&self) -> Option<Capture> {
+        self.capture.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// Restores what is missing, and learns on the way what the cache holds.
+    pub async fn restore(self: Arc<Self>) -> RestoreOutcome {
+        let began = Instant::now();
+        let plan = self.plan().await?;
+        let planned = plan.missing.len() as u64;
+        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished: false });
+        let report = self.restoring().act(&plan).await;
+        summary::tell_restore(&plan, &report, began.elapsed());
+        let finished = report.left.is_empty();
+        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished });
+        Ok(report)
+    }
+
+    /// Learns what the cache holds, without restoring anything.
+    pub async fn learn(&self) -> Result<(), StoreError> {
+        self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
+        self.progress.send_replace(RestoreProgress { planned: Some(0), finished: true });
+        Ok(())
+    }
+
+    async fn plan(&self) -> Result<Plan, restore::PlanError> {
+        let store = self.context.store.as_ref();
+        restore::plan(store, &self.upload_dir, &mut |row| self.scanner.note_stored(row)).await
+    }
+
+    fn restoring(&self) -> Restore {
+        let scanner = self.scanner.clone();
+        Restore {
+            store: self.context.store.clone(),
+            upload_dir: self.upload_dir.clone(),
+            workers: self.context.settings.database_connections as usize,
+            durable: self.context.durable(&self.upload_dir),
+            patience: None,
+            health: self.context.health.clone(),
+            on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
+            gate: self.gate.clone(),
+        }
+    }
+
+    /// Scans a part of the upload directory, and tells what cannot be scanned.
+    pub fn scan_and_tell(&self, beneath: &str) -> Option<crate::capture::scan::Scanned> {
+        match self.scanner.scan(beneath) {
+            Ok(scanned) => {
+                let (found, unchanged) = (scanned.found, scanned.unchanged);
+                tracing::debug!(event = "scan_finished", found, unchanged, "scanned");
+                Some(scanned)
+            }
+            Err(error) => {
+                let root = self.upload_dir.root().display().to_string();
+                self.scanner.tell_once(&root, &format!("cannot be scanned: {error}"));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Restore: database to disk. An entry whose file is missing becomes that file.
+//!
+//! First a plan is made from the index and a walk over the disk, then it is carried out by as many
+//! workers as there are connections. A file that exists is never touched; a file appears under its
+//! name whole and verified, or not at all.
+
+mod damage;
+mod worker;
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::RwLock;
+use tokio::task::JoinSet;
+
+pub use damage::Damage;
+
+use crate::model::health::Health;
+use crate::model::index::key;
+use crate::model::plan::{Missing, Plan};
+use crate::model::{FileStat, IndexRow, UploadPath};
+use crate::restore::worker::{Part, Worker};
+use crate::store::{Store, StoreError};
+use crate::uploads::{Found, PlaceError, UploadDir, is_draft, scan, sweep};
+
+/// Most bytes, and most entries, that are fetched with one statement. Measured: batches of 64 on two
+/// connections are twice as fast as one stream.
+const BATCH: (u64, usize) = (4 << 20, 64);
+
+/// As many damaged entries are named.
+const NAMED: usize = 50;
+
+/// Called with every file that was restored.
+pub type OnRestored = Arc<dyn Fn(&UploadPath, &FileStat) + Send + Sync>;
+
+/// Everything that a restore needs.
+#[derive(Clone)]
+pub struct Restore {
+    pub store: Arc<dyn Store>,
+    pub upload_dir: UploadDir,
+    /// Connections to use.
+    pub workers: usize,
+    /// Write the files through to the disk before they appear: for disks that outlive a crash.
+    pub durable: bool,
+    /// How long a worker waits for a database that is away; `None`: for ever.
+    pub patience: Option<Duration>,
+    pub health: Arc<Health>,
+    pub on_restored: OnRestored,
+    /// Held for writing, it keeps any unfinished file out of the upload directory.
+    pub gate: Arc<RwLock<()>>,
+}
+
+/// What a restore has done.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub restored: u64,
+    pub bytes: u64,
+    /// Files that came into being meanwhile; they were left alone.
+    pub kept: u64,
+    /// Entries whose bytes are not what they should be.
+    pub damaged: u64,
+    /// Some of them.
+    pub damaged_examples: Vec<Damage>,
+    /// Entries that could not be placed: a link or another file in the way, no permission.
+    pub failed: u64,
+    /// Some of them, with the reason.
+    pub failed_examples: Vec<(String, String)>,
+    /// What was not restored because the disk is full or the database is away, and why.
+    pub left: Vec<Missing>,
+    pub stopped: Option<Stop>,
+}
+
+/// Why a restore stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// No room on the disk.
+    #[error("the disk is full ({0}); make room, or raise the disk's size")]
+    DiskFull(io::Error),
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The upload directory cannot be written.
+    #[error("cannot write into the upload directory: {0}")]
+    UploadDir(io::Error),
+}
+
+/// Why no plan could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The upload directory cannot be read.
+    #[error("cannot read the upload directory {path}: {source}")]
+    UploadDir { path: String, source: io::Error },
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Report {
+    /// Whether every missing file is there now.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.damaged == 0 && self.failed == 0 && self.left.is_empty()
+    }
+
+    fn add(&mut self, part: Part) {
+        match part {
+            Part::Restored { bytes } => {
+                self.restored += 1;
+                self.bytes += bytes;
+            }
+            Part::Kept => self.kept += 1,
+            Part::Damaged(damage) => {
+                self.damaged += 1;
+                if self.damaged_examples.len() < NAMED {
+                    self.damaged_examples.push(damage);
+                }
+            }
+            Part::Failed { path, reason } => {
+                self.failed += 1;
+                if self.failed_examples.len() < NAMED {
+                    self.failed_examples.push((path, reason));
+                }
+            }
+        }
+    }
+}
+
+/// Compares the cache with the disk. `observe` sees every row of the index in passing.
+///
+/// # Errors
+/// When the directory or the database cannot be read; a directory that is not there is empty.
+pub async fn plan(
+    store: &dyn Store,
+    upload_dir: &UploadDir,
+    observe: &mut (dyn FnMut(&IndexRow) + Send),
+) -> Result<Plan, PlanError> {
+    let root = upload_dir.root().to_owned();
+    let shown = root.display().to_string();
+    let on_disk = tokio::task::spawn_blocking(move || walk(&root))
+        .await
+        .expect("walking over a directory does not panic")
+        .map_err(|source| PlanError::UploadDir { path: shown, source })?;
+    let mut plan = Plan::default();
+    store
+        .index(&mut |row| {
+            plan.consider(&row, |path| on_disk.contains(&key(path)));
+            observe(&row);
+        })
+        .await?;
+    Ok(plan)
+}
+
+/// The files on disk; sweeps up what an interrupted restore has left.
+fn walk(root: &std::path::Path) -> io::Result<HashSet<u128>> {
+    let mut on_disk = HashSet::new();
+    let mut drafts = 0;
+    let walked = scan(root, "", &mut |found| {
+        if let Found::File(path, _) = found {
+            if is_draft(path.file_name()) {
+                drafts += 1;
+            } else {
+                on_disk.insert(key(path.as_str()));
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    match walked {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    if drafts > 0 {
+        let files = sweep(root)?;
+        tracing::info!(event = "swept", files, "temporary files of an interrupted restore removed");
+    }
+    Ok(on_disk)
+}
+
+impl Restore {
+    /// Carries a plan out.
+    pub async fn act(self, plan: &Plan) -> Report {
+        let mut report = Report::default();
+        if plan.missing.is_empty() {
+            return report;
+        }
+        let batches: VecDeque<Vec<Missing>> =
+            plan.batches(BATCH.0, BATCH.1).into_iter().map(<[Missing]>::to_vec).collect();
+        let batches = Arc::new(Mutex::new(batches));
+        let mut workers = JoinSet::new();
+        for _ in 0..self.workers.max(1) {
+            match Worker::new(self.clone(), batches.clone()) {
+                Ok(worker) => drop(workers.spawn(worker.run())),
+                Err(error) => report.stopped = Some(Stop::UploadDir(error)),
+            }
+        }
+        while let Some(done) = workers.join_next().await {
+            let done = done.expect("a restoring worker does not panic");
+            for part in done.parts {
+                report.add(part);
+            }
+            report.left.extend(done.left);
+            report.stopped = done.stopped.or(report.stopped);
+        }
+        let rest = batches.lock().unwrap_or_else(PoisonError::into_inner).drain(..).flatten();
+        report.left.extend(rest.collect::<Vec<_>>());
+        report
+    }
+}
+
+impl From<PlaceError> for Stop {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Full(source) => Self::DiskFull(source),
+            other => Self::UploadDir(io::Error::other(other.to_string())),
+        }
+    }
+}

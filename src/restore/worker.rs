@@ -1,0 +1,295 @@
+//! A restoring worker: fetches a batch, checks and writes each file, then lets them appear.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::model::entry::ChunkSet;
+use crate::model::health::Counters;
+use crate::model::plan::Missing;
+use crate::model::{Hasher, UploadPath};
+use crate::restore::damage::{self, Damage, Reason};
+use crate::restore::{Restore, Stop};
+use crate::store::{Fetched, FetchedPayload, StoreError};
+use crate::uploads::{Draft, PlaceError, Placer, Published};
+
+/// The first wait for a database that is away, and the longest.
+const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What became of one entry.
+pub enum Part {
+    Restored { bytes: u64 },
+    Kept,
+    Damaged(Damage),
+    Failed { path: String, reason: String },
+}
+
+/// What one worker has done.
+#[derive(Default)]
+pub struct Done {
+    pub parts: Vec<Part>,
+    pub left: Vec<Missing>,
+    pub stopped: Option<Stop>,
+}
+
+/// A written file that has no name yet.
+struct Written {
+    path: UploadPath,
+    draft: Draft,
+    mtime_ns: i64,
+    mode: u32,
+    bytes: u64,
+}
+
+/// An entry whose chunks have to be read one by one.
+struct LargeEntry {
+    id: i64,
+    path: UploadPath,
+    set: ChunkSet,
+    file_size: u64,
+    sha256: String,
+    mtime_ns: i64,
+    mode: u32,
+}
+
+/// What stops a worker: another entry would meet the same.
+enum Halt {
+    Stop(Stop),
+    Store(StoreError),
+}
+
+pub struct Worker {
+    restore: Restore,
+    batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
+    placer: Placer,
+    buffer: Vec<u8>,
+    done: Done,
+}
+
+impl Worker {
+    pub fn new(
+        restore: Restore,
+        batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
+    ) -> io::Result<Self> {
+        let placer = Placer::new(&restore.upload_dir)?;
+        Ok(Self { restore, batches, placer, buffer: Vec::new(), done: Done::default() })
+    }
+
+    /// Restores batches until there are none, or until nothing more can be restored.
+    pub async fn run(mut self) -> Done {
+        while let Some(batch) = self.take() {
+            if let Err(stop) = self.patiently(&batch).await {
+                self.done.left.extend(batch);
+                self.done.stopped = Some(stop);
+                break;
+            }
+        }
+        self.done
+    }
+
+    fn take(&self) -> Option<Vec<Missing>> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Restores a batch, and waits for the database as long as the restore's patience lasts.
+    async fn patiently(&mut self, batch: &[Missing]) -> Result<(), Stop> {
+        let started = Instant::now();
+        let mut wait = AWAY.0;
+        loop {
+            let gate = self.restore.gate.clone();
+            let guard = gate.read().await;
+            let outcome = self.batch(batch).await;
+            drop(guard);
+            let error = match outcome {
+                Ok(()) => return Ok(()),
+                Err(Halt::Stop(stop)) => return Err(stop),
+                Err(Halt::Store(error)) => error,
+            };
+            let tired = self.restore.patience.is_some_and(|most| started.elapsed() > most);
+            if tired || !error.is_temporary() {
+                return Err(Stop::Store(error));
+            }
+            if !self.restore.health.set_database_away(Some(error.to_string())) {
+                tracing::warn!(
+                    event = "database_away",
+                    reason = %error,
+                    "the restore goes on when it answers"
+                );
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(AWAY.1);
+        }
+    }
+
+    async fn batch(&mut self, batch: &[Missing]) -> Result<(), Halt> {
+        let ids: Vec<i64> = batch.iter().map(|missing| missing.id).collect();
+        let store = self.restore.store.clone();
+        let mut written = Vec::with_capacity(batch.len());
+        let mut large = Vec::new();
+        let mut parts = Vec::new();
+        let mut halt = None;
+        store
+            .fetch(&ids, &mut |row| {
+                if halt.is_none() {
+                    match self.one(&row, &mut large) {
+                        Ok(Some(file)) => written.push(file),
+                        Ok(None) => {}
+                        Err(Refused::This(part)) => parts.push(part),
+                        Err(Refused::All(stop)) => halt = Some(stop),
+                    }
+                }
+            })
+            .await
+            .map_err(Halt::Store)?;
+        if let Some(stop) = halt {
+            return Err(Halt::Stop(stop));
+        }
+        self.done.parts.append(&mut parts);
+        self.publish(written)?;
+        for entry in large {
+            match self.large(&entry).await? {
+                Ok(file) => self.publish(vec![file])?,
+                Err(part) => self.note(part),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one entry whose bytes came with it. `Ok(None)` when it is put aside as a large one.
+    fn one(
+        &mut self,
+        row: &Fetched<'_>,
+        large: &mut Vec<LargeEntry>,
+    ) -> Result<Option<Written>, Refused> {
+        let failed = |reason: String| {
+            Refused::This(Part::Failed { path: row.original_path.to_owned(), reason })
+        };
+        let path = UploadPath::parse(row.original_path).map_err(|why| failed(why.to_string()))?;
+        if let FetchedPayload::Chunks(set) = row.payload {
+            large.push(LargeEntry {
+                id: row.id,
+                path,
+                set,
+                file_size: row.file_size,
+                sha256: row.sha256.to_owned(),
+                mtime_ns: row.mtime_ns,
+                mode: row.mode,
+            });
+            return Ok(None);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let placed = match damage::verified(row, &mut buffer) {
+            Ok(bytes) => self.draft(&path, bytes),
+            Err(reason) => Err(Refused::This(damaged(row.id, row.original_path, reason))),
+        };
+        self.buffer = buffer;
+        let draft = placed?;
+        let (mtime_ns, mode, bytes) = (row.mtime_ns, row.mode, row.file_size);
+        Ok(Some(Written { path, draft, mtime_ns, mode, bytes }))
+    }
+
+    fn draft(&mut self, path: &UploadPath, bytes: &[u8]) -> Result<Draft, Refused> {
+        let mut draft = self.placer.draft(path).map_err(|error| refused(path, error))?;
+        draft.write_all(bytes).map_err(|error| refused(path, error))?;
+        Ok(draft)
+    }
+
+    /// Streams a large entry into a draft. The inner error is this entry's alone.
+    async fn large(&mut self, entry: &LargeEntry) -> Result<Result<Written, Part>, Halt> {
+        let expected = match damage::expected_digest(&entry.sha256) {
+            Ok(digest) => (entry.file_size, digest),
+            Err(reason) => return Ok(Err(damaged(entry.id, entry.path.as_str(), reason))),
+        };
+        let mut draft = match self.placer.draft(&entry.path) {
+            Ok(draft) => draft,
+            Err(error) => return refused(&entry.path, error).split(),
+        };
+        let mut hasher = Hasher::default();
+        let mut bytes = 0;
+        for seq in 0.. {
+            let chunk = self.restore.store.read_chunk(entry.set, seq).await.map_err(Halt::Store)?;
+            let Some(chunk) = chunk else { break };
+            hasher.update(&chunk);
+            bytes += chunk.len() as u64;
+            if bytes > entry.file_size {
+                break; // Told as a wrong length below; a hostile entry must not fill the disk.
+            }
+            if let Err(error) = draft.write_all(&chunk) {
+                return refused(&entry.path, error).split();
+            }
+        }
+        if let Err(reason) = damage::check((bytes, hasher.finish()), expected) {
+            return Ok(Err(damaged(entry.id, entry.path.as_str(), reason)));
+        }
+        let LargeEntry { path, mtime_ns, mode, .. } = entry;
+        Ok(Ok(Written { path: path.clone(), draft, mtime_ns: *mtime_ns, mode: *mode, bytes }))
+    }
+
+    /// Lets written files appear under their names.
+    fn publish(&mut self, written: Vec<Written>) -> Result<(), Halt> {
+        if self.restore.durable && !written.is_empty() {
+            self.placer.sync().map_err(|error| Halt::Stop(Stop::UploadDir(error)))?;
+        }
+        for Written { path, draft, mtime_ns, mode, bytes } in written {
+            let part = match draft.publish(mtime_ns, mode) {
+                Ok(Published::Placed(stat)) => {
+                    (self.restore.on_restored)(&path, &stat);
+                    tracing::debug!(event = "restored", %path, bytes, "restored");
+                    Part::Restored { bytes }
+                }
+                Ok(Published::Exists) => Part::Kept,
+                Err(error) => match refused(&path, error) {
+                    Refused::This(part) => part,
+                    Refused::All(stop) => return Err(Halt::Stop(stop)),
+                },
+            };
+            self.note(part);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, part: Part) {
+        let counters = &self.restore.health.counters;
+        match &part {
+            Part::Restored { bytes } => {
+                Counters::add(&counters.restored_files, 1);
+                Counters::add(&counters.restored_bytes, *bytes);
+            }
+            Part::Damaged(_) => Counters::add(&counters.damaged_entries, 1),
+            Part::Kept | Part::Failed { .. } => {}
+        }
+        self.done.parts.push(part);
+    }
+}
+
+/// Why a file was not written.
+enum Refused {
+    /// For a reason of its own.
+    This(Part),
+    /// For a reason that every other file would meet too.
+    All(Stop),
+}
+
+impl Refused {
+    fn split<T>(self) -> Result<Result<T, Part>, Halt> {
+        match self {
+            Self::This(part) => Ok(Err(part)),
+            Self::All(stop) => Err(Halt::Stop(stop)),
+        }
+    }
+}
+
+fn refused(path: &UploadPath, error: PlaceError) -> Refused {
+    match error {
+        PlaceError::Exists => Refused::This(Part::Kept),
+        PlaceError::Full(source) => Refused::All(Stop::DiskFull(source)),
+        other => {
+            Refused::This(Part::Failed { path: path.to_string(), reason: other.to_string() })
+        }
+    }
+}
+
+fn damaged(id: i64, path: &str, reason: Reason) -> Part {
+    Part::Damaged(Damage { id, path: path.to_owned(), reason })
+}
