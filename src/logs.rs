@@ -9,7 +9,7 @@
 //!
 //! docs/logs.md lists the events; a test keeps that list and the source together.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 
 use tracing::Subscriber;
@@ -146,7 +146,10 @@ mod tests {
         let line = written(LogFormat::Auto, LogLevel::Info, false, speak);
         let (time, rest) = line.split_once(' ').unwrap();
         assert!(time.starts_with("ts=20"), "{line}");
-        assert_eq!(rest, "level=info message=\"3 files are safe\" event=captured files=3 bytes=1234\n");
+        assert_eq!(
+            rest,
+            "level=info message=\"3 files are safe\" event=captured files=3 bytes=1234\n"
+        );
     }
 
     #[test]
@@ -155,7 +158,10 @@ mod tests {
         assert!(line.contains("3 files are safe"), "{line}");
         let line = written(LogFormat::Text, LogLevel::Info, false, speak);
         assert!(!line.contains('\u{1b}'), "colour away from a terminal: {line:?}");
-        assert!(line.contains("INFO 3 files are safe event=\"captured\" files=3 bytes=1234"), "{line}");
+        assert!(
+            line.contains("INFO 3 files are safe event=\"captured\" files=3 bytes=1234"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -161,12 +161,7 @@ fn flag_layer(
 }
 
 /// A value that was given as text. Whether it is a list is told by the default.
-fn text_value(
-    key: &str,
-    text: &str,
-    origin: &String,
-    defaults: &BTreeMap<String, Value>,
-) -> Value {
+fn text_value(key: &str, text: &str, origin: &String, defaults: &BTreeMap<String, Value>) -> Value {
     if !matches!(defaults.get(key).map(|value| &value.kind), Some(ValueKind::Array(_))) {
         return Value::new(Some(origin), text);
     }
@@ -216,11 +211,7 @@ fn known(
     })
 }
 
-fn parse(
-    text: &str,
-    origin: impl Fn(&str) -> String,
-    name: &str,
-) -> Result<Layer, SettingsError> {
+fn parse(text: &str, origin: impl Fn(&str) -> String, name: &str) -> Result<Layer, SettingsError> {
     let values = Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
         .build()

@@ -21,7 +21,9 @@ use crate::store::Target;
 use reader::Reader;
 
 /// Where settings are read from. Nothing else is looked at, not even the process's own environment.
-#[derive(Debug, Clone, Default)]
+///
+/// It holds every variable of the environment, secrets too, and so has no `Debug`.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The file named by `--config`.
     pub config_file: Option<PathBuf>,
@@ -31,6 +33,20 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
     /// What relative paths start from: absolute.
     pub working_dir: PathBuf,
+}
+
+impl Sources {
+    /// This process's own environment and working directory, with what its command line gives.
+    ///
+    /// # Errors
+    /// When the working directory is gone or cannot be entered.
+    pub fn of_process(
+        config_file: Option<PathBuf>,
+        flags: Vec<(String, String)>,
+    ) -> std::io::Result<Self> {
+        let working_dir = std::env::current_dir()?;
+        Ok(Self { config_file, environment: std::env::vars_os().collect(), flags, working_dir })
+    }
 }
 
 /// The settings and where each of them came from.
@@ -122,7 +138,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, SettingsError> {
         .map(|(key, value)| Shown {
             key: key.clone(),
             value: layers::display(key, &value.kind),
-            default: defaults.get(key).map(|value| layers::display(key, &value.kind)).unwrap_or_default(),
+            default: defaults
+                .get(key)
+                .map(|value| layers::display(key, &value.kind))
+                .unwrap_or_default(),
             origin: value.origin().unwrap_or(layers::DEFAULT).to_owned(),
         })
         .collect();
@@ -201,7 +220,8 @@ fn database(reader: &mut Reader, sources: &Sources) -> Result<Understood, Settin
         let target = Target::Sqlite(sources.working_dir.join("imagecached.sqlite3"));
         return Ok(Understood { target, notes: Vec::new() });
     }
-    database_url::parse(&text, &sources.working_dir).map_err(|UrlError { why, cure }| given.refuse(&why, &cure))
+    database_url::parse(&text, &sources.working_dir)
+        .map_err(|UrlError { why, cure }| given.refuse(&why, &cure))
 }
 
 fn bytes_in_flight(reader: &mut Reader, inline_limit: ByteSize) -> Result<ByteSize, SettingsError> {
@@ -216,7 +236,9 @@ fn state_dir(given: &str, sources: &Sources) -> PathBuf {
     }
     let directory_in = |variable: &str| {
         let value = sources.environment.iter().rfind(|(name, _)| name == variable);
-        value.map(|(_, path)| PathBuf::from(path)).filter(|path| path.is_absolute() && path.is_dir())
+        value
+            .map(|(_, path)| PathBuf::from(path))
+            .filter(|path| path.is_absolute() && path.is_dir())
     };
     // A shell by `su` keeps the variable of a session that is gone: the directory must be there.
     directory_in("XDG_RUNTIME_DIR").or_else(|| directory_in("TMPDIR")).unwrap_or("/tmp".into())
@@ -232,4 +254,15 @@ fn shown(key: &str, value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use super::*;
+
+    /// Reading takes every key of the type from the defaults, and fails where one is missing there.
+    #[test]
+    fn default_toml_and_the_type_agree() {
+        let mut reader = Reader::new(layers::defaults().unwrap());
+        Settings::read(&mut reader, &Sources::default()).unwrap();
+        let left_over = reader.left_over();
+        assert!(left_over.is_empty(), "in config/default.toml, but not read: {left_over:?}");
+    }
+}

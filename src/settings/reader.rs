@@ -29,6 +29,7 @@ impl Reader {
     }
 
     /// Keys that nobody took.
+    #[cfg(test)]
     pub(super) fn left_over(&self) -> Vec<&str> {
         self.values.keys().map(String::as_str).collect()
     }
@@ -134,7 +135,10 @@ impl Reader {
         Err(given.refuse("is out of range", &between(&range)))
     }
 
-    pub(super) fn list(&mut self, key: &'static str) -> Result<(Vec<String>, Given), SettingsError> {
+    pub(super) fn list(
+        &mut self,
+        key: &'static str,
+    ) -> Result<(Vec<String>, Given), SettingsError> {
         let given = self.take(key)?;
         let cure = "write a list of texts: [\"*.tmp\", \"cache/\"]";
         let ValueKind::Array(parts) = &given.kind else {

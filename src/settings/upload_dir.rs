@@ -16,7 +16,8 @@ pub struct UploadDirError {
     pub cure: String,
 }
 
-const SET_IT: &str = "set IMAGECACHED_UPLOAD_DIR to the directory that uploads are saved in (Django's MEDIA_ROOT)";
+const SET_IT: &str =
+    "set IMAGECACHED_UPLOAD_DIR to the directory that uploads are saved in (Django's MEDIA_ROOT)";
 
 /// Each alone marks a source tree.
 const STRONG_MARKS: [&str; 3] = ["manage.py", ".git", ".env"];
@@ -116,13 +117,17 @@ fn resolved(path: &Path) -> std::io::Result<PathBuf> {
     let mut existing = path;
     loop {
         match existing.canonicalize() {
-            Ok(real) => return Ok(missing.into_iter().rev().fold(real, |path, part| path.join(part))),
+            Ok(real) => {
+                return Ok(missing.into_iter().rev().fold(real, |path, part| path.join(part)));
+            }
             Err(cause) if cause.kind() == ErrorKind::NotFound => {
                 if existing.is_symlink() {
                     return Err(std::io::Error::other("it is a link to nothing"));
                 }
                 let (Some(parent), Some(name)) = (existing.parent(), existing.file_name()) else {
-                    return Err(std::io::Error::other("it has .. after a directory that is missing"));
+                    return Err(std::io::Error::other(
+                        "it has .. after a directory that is missing",
+                    ));
                 };
                 missing.push(name);
                 existing = parent;
@@ -190,7 +195,10 @@ mod tests {
         ] {
             let error = check(Path::new(path), &work).expect_err(path);
             assert!(error.contains(why), "{path}: {error}");
-            assert!(error.contains(" set ") || error.contains("write"), "{path} has no cure: {error}");
+            assert!(
+                error.contains(" set ") || error.contains("write"),
+                "{path} has no cure: {error}"
+            );
         }
     }
 

@@ -90,7 +90,9 @@ pub fn parse(text: &str, working_dir: &Path) -> Result<Understood, UrlError> {
         _ => parameters::mysql(&server.parameters)?,
     };
     if server.raw_password {
-        notes.push("the password holds characters that a URL writes with %: read as it stands".into());
+        notes.push(
+            "the password holds characters that a URL writes with %: read as it stands".into(),
+        );
     }
     let target = match product {
         Product::Postgres => Target::Postgres(server.postgres_url(given)),
@@ -196,9 +198,7 @@ fn is_variable(text: &str) -> bool {
         .or_else(|| text.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')))
         .or_else(|| text.strip_prefix('$'));
     name.is_some_and(|name| {
-        name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        name.contains('_')
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     })
 }
-
-#[cfg(test)]
-mod tests {}

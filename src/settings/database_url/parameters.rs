@@ -125,7 +125,10 @@ impl Notes {
     fn told(mut self) -> Vec<String> {
         if !self.left_out.is_empty() {
             // Their values are not told: other tools put secrets there.
-            self.told.push(format!("parameters of other tools are not used: {}", self.left_out.join(", ")));
+            self.told.push(format!(
+                "parameters of other tools are not used: {}",
+                self.left_out.join(", ")
+            ));
         }
         self.told
     }

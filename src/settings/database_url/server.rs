@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::UrlError;
 
@@ -30,6 +30,9 @@ pub(super) enum Host {
     /// None is given.
     Default,
 }
+
+/// Everything but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const ENCODE: &str = "write special characters in user and password with %: \
                       @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, % as %25";
@@ -87,6 +90,9 @@ fn place(text: &str) -> Result<Server, UrlError> {
         raw_password: false,
     };
     for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if key.contains(['/', '@']) {
+            return Err(UrlError::new("has a / or @ where the name of a parameter stands", ENCODE));
+        }
         server.parameter(&key, value)?;
     }
     if server.database.is_empty() {
@@ -108,7 +114,7 @@ fn with_login(server: Server, login: &str) -> Result<Server, UrlError> {
     }
     let user = Some(decoded(user)?).filter(|user| !user.is_empty());
     let password = password.filter(|password| !password.is_empty());
-    // A login in front of the host beats one among the parameters, as in libpq's own reading order.
+    // A login in front of the host beats one among the parameters.
     Ok(Server { user: user.or(server.user), password: password.or(server.password), ..server })
 }
 
@@ -166,12 +172,15 @@ fn named_host(host: &str) -> Result<Host, UrlError> {
 
 fn decoded(text: &str) -> Result<String, UrlError> {
     percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| {
-        UrlError::new("has %-codes that are not UTF-8", "encode the text as UTF-8; a % itself is %25")
+        UrlError::new(
+            "has %-codes that are not UTF-8",
+            "encode the text as UTF-8; a % itself is %25",
+        )
     })
 }
 
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 impl Server {
