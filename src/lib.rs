@@ -2,5 +2,7 @@
 //!
 //! The library holds everything; the binary only calls [`cli`]. ARCHITECTURE.md is the map.
 
+pub mod logs;
 pub mod model;
+pub mod settings;
 pub mod store;

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod entry;
 pub mod health;
 pub mod index;
+pub mod log_limit;
 pub mod mime;
 pub mod patterns;
 pub mod plan;
