@@ -6,3 +6,4 @@ pub mod logs;
 pub mod model;
 pub mod settings;
 pub mod store;
+pub mod uploads;

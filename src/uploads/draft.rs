@@ -1,0 +1,186 @@
+//! A file on its way to the disk: it has no name, or a hidden one, until it is whole.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
+    fchmod, flock, fstat, futimens, linkat, openat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::draft_name;
+use super::stat::file_stat;
+use super::write::PlaceError;
+use crate::model::FileStat;
+use crate::model::stat::MODE_MASK;
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It stands under its name, and looks like this.
+    Placed(FileStat),
+    /// Meanwhile somebody else made something of that name, which was left as it is.
+    Exists,
+}
+
+/// An unfinished file. Dropped without being published, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Draft {
+    directory: OwnedFd,
+    name: String,
+    file: File,
+    /// The hidden name, while there is one.
+    temporary: Option<String>,
+    named_drafts: Arc<AtomicBool>,
+}
+
+impl Draft {
+    pub(super) fn begin(
+        directory: OwnedFd,
+        name: &str,
+        named_drafts: &Arc<AtomicBool>,
+    ) -> Result<Self, PlaceError> {
+        let nameless = if named_drafts.load(Ordering::Relaxed) {
+            None
+        } else {
+            let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+            match openat(&directory, ".", flags, PRIVATE) {
+                Ok(fd) => Some(File::from(fd)),
+                // NFS, older overlayfs, FUSE, gVisor; kernels that do not know the flag see a
+                // directory opened for writing.
+                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => {
+                    named_drafts.store(true, Ordering::Relaxed);
+                    None
+                }
+                Err(error) => return Err(PlaceError::while_trying("begin the file")(error)),
+            }
+        };
+        let (file, temporary) = match nameless {
+            Some(file) => (file, None),
+            None => {
+                let (file, temporary) =
+                    make_named(&directory).map_err(PlaceError::while_trying("begin the file"))?;
+                (file, Some(temporary))
+            }
+        };
+        let named_drafts = Arc::clone(named_drafts);
+        Ok(Self { directory, name: name.to_owned(), file, temporary, named_drafts })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`PlaceError::Full`] or [`PlaceError::Io`]; the draft is of no use any more.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), PlaceError> {
+        self.file.write_all(bytes).map_err(PlaceError::while_trying("write the file"))
+    }
+
+    /// Gives the file its time (nanoseconds since 1970), its rights (only those of [`MODE_MASK`])
+    /// and its name, in this order: under its name it is never anything but whole.
+    ///
+    /// # Errors
+    /// [`PlaceError::Full`] or [`PlaceError::Io`]; nothing is left behind. Trying again may help:
+    /// a placer learns from an error what the file system cannot do.
+    pub fn publish(mut self, mtime_ns: i64, mode: u32) -> Result<Published, PlaceError> {
+        fchmod(&self.file, Mode::from(mode & MODE_MASK))
+            .map_err(PlaceError::while_trying("set the file's rights"))?;
+        let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let last_modification = Timespec {
+            tv_sec: mtime_ns.div_euclid(1_000_000_000),
+            tv_nsec: mtime_ns.rem_euclid(1_000_000_000),
+        };
+        futimens(&self.file, &Timestamps { last_access, last_modification })
+            .map_err(PlaceError::while_trying("set the file's time"))?;
+        let named = match self.temporary.take() {
+            None => self.link_nameless(),
+            Some(temporary) => {
+                let named = self.rename_from(&temporary);
+                if !matches!(named, Ok(Named::Moved)) {
+                    // Linked under its name, or given up: either way the hidden name goes.
+                    let _ = unlinkat(&self.directory, &temporary, AtFlags::empty());
+                }
+                named
+            }
+        };
+        match named {
+            Ok(Named::Moved | Named::Linked) => {}
+            Err(Errno::EXIST) => return Ok(Published::Exists),
+            Err(error) => return Err(PlaceError::while_trying("give the file its name")(error)),
+        }
+        // After the last change of the inode, so that the ctime is the one a scan will see.
+        let stat = fstat(&self.file).map_err(PlaceError::while_trying("look at the new file"))?;
+        Ok(Published::Placed(file_stat(&stat)))
+    }
+
+    /// Gives a file without a name its first one. Fails with `EXIST` when the name is taken.
+    fn link_nameless(&self) -> Result<Named, Errno> {
+        let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let linked = linkat(CWD, link, &self.directory, &self.name, AtFlags::SYMLINK_FOLLOW);
+        let linked = match linked {
+            // Without /proc there is the descriptor itself, if the kernel (6.10) lets us.
+            Err(Errno::NOENT) => {
+                linkat(&self.file, "", &self.directory, &self.name, AtFlags::EMPTY_PATH)
+            }
+            linked => linked,
+        };
+        if linked.is_err_and(|error| error != Errno::EXIST) {
+            self.named_drafts.store(true, Ordering::Relaxed);
+        }
+        linked.map(|()| Named::Linked)
+    }
+
+    /// Moves the file from its hidden name to its own. Fails with `EXIST` when the name is taken.
+    fn rename_from(&self, temporary: &str) -> Result<Named, Errno> {
+        let dir = &self.directory;
+        match renameat_with(dir, temporary, dir, &self.name, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Named::Moved),
+            // NFS and some FUSE file systems can rename only with replacing.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                linkat(dir, temporary, dir, &self.name, AtFlags::empty()).map(|()| Named::Linked)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // Nobody is left to tell; what remains is swept at the next start.
+            let _ = unlinkat(&self.directory, temporary, AtFlags::empty());
+        }
+    }
+}
+
+/// How a file came to its name.
+enum Named {
+    /// The hidden name is gone with it.
+    Moved,
+    /// A hidden name, if there was one, is still there.
+    Linked,
+}
+
+/// Rights of a file while it is unfinished.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// Makes a file under a hidden name, locked so that nobody sweeps it away.
+fn make_named(directory: &OwnedFd) -> io::Result<(File, String)> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    loop {
+        let temporary = draft_name::make()?;
+        let file = match openat(directory, &temporary, flags, PRIVATE) {
+            Err(Errno::EXIST) => continue,
+            opened => File::from(opened?),
+        };
+        // Where there are no locks there is no sweeping either: go on without.
+        let _ = flock(&file, FlockOperation::LockExclusive);
+        // A sweep may have come between the making and the lock.
+        if fstat(&file)?.st_nlink > 0 {
+            return Ok((file, temporary));
+        }
+    }
+}

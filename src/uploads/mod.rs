@@ -1,0 +1,30 @@
+//! The upload directory: the one directory tree that is watched, scanned, read and restored into.
+//!
+//! Every access goes through an open handle of the directory ([`Root`], [`Placer`]) and never
+//! through a symlink, so that neither an entry of the database nor a link in the tree can lead out
+//! of it. All of it is plain blocking code.
+
+mod beneath;
+pub mod disk;
+mod draft;
+mod draft_name;
+mod limits;
+pub mod read;
+pub mod root;
+pub mod scan;
+mod stat;
+mod sweep;
+mod walk;
+pub mod watch;
+pub mod write;
+
+pub use disk::Disk;
+pub use draft::{Draft, Published};
+pub use limits::WatchError;
+pub use read::{OpenError, OpenFile, Writers};
+pub use root::{Root, UploadDir};
+pub use scan::{Found, Scanned, scan};
+pub use stat::SkipReason;
+pub use sweep::sweep;
+pub use watch::{Cause, Event, Watch};
+pub use write::{PlaceError, Placer};

@@ -1,0 +1,230 @@
+//! An upload, opened for reading, and whether somebody is still writing it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use rustix::fs::fstat;
+use rustix::io::Errno;
+
+use super::stat::{SkipReason, file_stat, file_type};
+use crate::model::FileStat;
+
+/// Why a file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is nothing of that name (any more).
+    #[error("it is gone")]
+    Gone,
+    /// What is there is never read.
+    #[error("{0}")]
+    Skip(SkipReason),
+    /// Anything else, such as a lack of rights.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl From<Errno> for OpenError {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::NOENT | Errno::NOTDIR => Self::Gone,
+            Errno::LOOP => Self::Skip(SkipReason::Symlink),
+            // What opening a socket gives, and a device or FIFO without its other end.
+            Errno::NXIO | Errno::NODEV => Self::Skip(SkipReason::NotAFile("a socket or a device")),
+            error => Self::Io(error.into()),
+        }
+    }
+}
+
+/// Whether somebody has a file open for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Nobody, at this moment.
+    None,
+    /// Somebody: an open descriptor, or a shared writable mapping.
+    Some,
+    /// The kernel does not tell: the file is another user's, or the file system has no leases.
+    Unknown,
+}
+
+/// A regular file, open for reading.
+#[derive(Debug)]
+pub struct OpenFile {
+    file: File,
+    stat: FileStat,
+}
+
+impl OpenFile {
+    /// Takes an open descriptor, if it is a regular file's.
+    pub(super) fn new(fd: OwnedFd) -> Result<Self, OpenError> {
+        let stat = fstat(&fd)?;
+        match SkipReason::of(file_type(&stat)) {
+            Some(why) => Err(OpenError::Skip(why)),
+            None => Ok(Self { file: File::from(fd), stat: file_stat(&stat) }),
+        }
+    }
+
+    /// The file as it was right after opening.
+    #[must_use]
+    pub fn stat(&self) -> &FileStat {
+        &self.stat
+    }
+
+    /// The file as it is now. Equal to [`OpenFile::stat`] when nobody has changed it meanwhile.
+    ///
+    /// # Errors
+    /// Of `fstat`.
+    pub fn restat(&self) -> io::Result<FileStat> {
+        Ok(file_stat(&fstat(&self.file)?))
+    }
+
+    /// Appends the whole file to `bytes`, up to one byte more than its size was at opening: so one
+    /// that has grown is noticed, and one that grows for ever cannot fill the memory.
+    ///
+    /// Returns how many bytes were read; other than the size means that the file was changed.
+    ///
+    /// # Errors
+    /// Of `read`, and `OutOfMemory` when there is no room for a file of that size.
+    pub fn read_to(&mut self, bytes: &mut Vec<u8>) -> io::Result<u64> {
+        let limit = self.stat.size.saturating_add(1);
+        let room = usize::try_from(limit).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.try_reserve_exact(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        Ok(Read::by_ref(&mut self.file).take(limit).read_to_end(bytes)? as u64)
+    }
+
+    /// Asks the kernel whether somebody has the file open for writing.
+    ///
+    /// The question is a read lease, which is granted only when nobody has, and given back at once.
+    /// A program that opens the file for writing within those microseconds waits until it is given
+    /// back; only one that opens with `O_NONBLOCK`, which means nothing for files otherwise, would
+    /// get `EWOULDBLOCK`.
+    #[must_use]
+    pub fn writers(&self) -> Writers {
+        match take_and_release_lease(&self.file) {
+            Ok(()) => Writers::None,
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Writers::Some,
+            Err(_) => Writers::Unknown,
+        }
+    }
+}
+
+impl Read for OpenFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+/// Takes a read lease on the file and releases it. `EAGAIN` when somebody has it open for writing.
+fn take_and_release_lease(file: &File) -> io::Result<()> {
+    /// The same on every processor that Linux has in common use; `libc` does not name it.
+    const F_SETSIG: libc::c_int = 10;
+    let fd = file.as_raw_fd();
+    // SAFETY: `fd` is open for as long as `file` is borrowed, and these three commands of `fcntl`
+    // take an integer and touch no memory of ours.
+    let fcntl = |command, argument: libc::c_int| unsafe { libc::fcntl(fd, command, argument) };
+    let check = |result| if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    // Somebody who opens the file for writing now breaks the lease, of which the kernel tells us by
+    // SIGIO; that would end the process. SIGURG is ignored unless somebody asks for it.
+    check(fcntl(F_SETSIG, libc::SIGURG))?;
+    check(fcntl(libc::F_SETLEASE, libc::F_RDLCK.into()))?;
+    check(fcntl(libc::F_SETLEASE, libc::F_UNLCK.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UploadPath;
+    use crate::uploads::UploadDir;
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+    use std::path::Path;
+    use std::ptr;
+
+    fn open(root: &Path, name: &str) -> OpenFile {
+        let root = UploadDir::new(root.to_owned()).open().unwrap();
+        root.open(&UploadPath::parse(name).unwrap()).unwrap()
+    }
+
+    /// A directory on the disk of the project and one in memory.
+    fn on_each_file_system() -> [tempfile::TempDir; 2] {
+        [
+            tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR").to_owned() + "/target").unwrap(),
+            tempfile::tempdir_in("/dev/shm").unwrap(),
+        ]
+    }
+
+    #[test]
+    fn growth_is_noticed_and_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("f"), "12345").unwrap();
+        let mut file = open(dir.path(), "f");
+        let mut bytes = Vec::new();
+        assert_eq!(file.read_to(&mut bytes).unwrap(), 5);
+        assert_eq!(bytes, b"12345");
+        assert_eq!(file.restat().unwrap(), *file.stat());
+
+        let mut file = open(dir.path(), "f");
+        fs::write(dir.path().join("f"), "1234567890").unwrap();
+        bytes.clear();
+        assert_eq!(file.read_to(&mut bytes).unwrap(), 6);
+        assert_ne!(file.restat().unwrap(), *file.stat());
+    }
+
+    #[test]
+    fn a_writer_is_seen_for_as_long_as_it_is_there() {
+        for dir in on_each_file_system() {
+            fs::write(dir.path().join("f"), "x").unwrap();
+            let file = open(dir.path(), "f");
+            assert_eq!(file.writers(), Writers::None);
+            let mut writer = OpenOptions::new().append(true).open(dir.path().join("f")).unwrap();
+            writer.write_all(b"y").unwrap();
+            assert_eq!(file.writers(), Writers::Some);
+            let reader = File::open(dir.path().join("f")).unwrap();
+            drop(writer);
+            assert_eq!(file.writers(), Writers::None, "another reader is no writer");
+            drop(reader);
+        }
+    }
+
+    #[test]
+    fn a_writable_mapping_is_a_writer() {
+        for dir in on_each_file_system() {
+            let name = dir.path().join("f");
+            fs::write(&name, "x").unwrap();
+            let file = open(dir.path(), "f");
+            let writer = OpenOptions::new().read(true).write(true).open(&name).unwrap();
+            // SAFETY: a fresh mapping at an address of the kernel's choice, taken away again below
+            // and never looked into.
+            let mapping = unsafe {
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                libc::mmap(ptr::null_mut(), 1, access, libc::MAP_SHARED, writer.as_raw_fd(), 0)
+            };
+            assert_ne!(mapping, libc::MAP_FAILED);
+            drop(writer);
+            assert_eq!(file.writers(), Writers::Some);
+            // SAFETY: the mapping made above, of the same length.
+            assert_eq!(unsafe { libc::munmap(mapping, 1) }, 0);
+            assert_eq!(file.writers(), Writers::None);
+        }
+    }
+
+    /// Opens for writing and asks for writers at the same time, many times: a lease break in
+    /// between must neither kill this process (SIGIO) nor fail the writer's open.
+    #[test]
+    fn asking_does_not_disturb_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = dir.path().join("f");
+        fs::write(&name, "x").unwrap();
+        let file = open(dir.path(), "f");
+        let writer = std::thread::spawn(move || {
+            for _ in 0..2_000 {
+                OpenOptions::new().append(true).open(&name).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            assert_ne!(file.writers(), Writers::Unknown);
+        }
+        writer.join().unwrap();
+        assert_eq!(file.writers(), Writers::None);
+    }
+}
