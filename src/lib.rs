@@ -3,4 +3,5 @@
 //! The library holds everything; the binary only calls [`cli`]. ARCHITECTURE.md is the map.
 
 pub mod model;
+pub mod process;
 pub mod store;
