@@ -2,8 +2,14 @@
 //!
 //! The library holds everything; the binary only calls [`cli`]. ARCHITECTURE.md is the map.
 
+pub mod capture;
+pub mod cleanup;
+pub mod cli;
+pub mod daemon;
 pub mod logs;
 pub mod model;
+pub mod process;
+pub mod restore;
 pub mod settings;
 pub mod store;
 pub mod uploads;
