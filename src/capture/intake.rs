@@ -140,6 +140,7 @@ impl Worker {
             Event::Directory(path) => directories.push(path),
             Event::Removed(_) => {} // What is gone from the disk stays in the cache.
             Event::Skipped { shown, why } => self.scanner.tell_once(&shown, &why.to_string()),
+            Event::Unwatched { shown, cause } => self.scanner.tell_once(&shown, &cause),
             Event::Rescan(cause) => {
                 tracing::warn!(
                     event = "rescan",
@@ -160,8 +161,8 @@ impl Worker {
         }
         directories.sort();
         directories.dedup();
-        if let Some(watch) = &self.watch {
-            watch.barrier();
+        if let Some(Err(error)) = self.watch.as_ref().map(Watch::barrier) {
+            self.degrade(&error);
         }
         let again = Instant::now() + SECOND_LOOK;
         for directory in directories {

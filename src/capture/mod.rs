@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
-use crate::model::settle::{Rules, Settle, Sign};
+use crate::model::settle::{Rules, Settle};
 use crate::model::{Index, Patterns, UploadPath};
 use crate::store::Store;
 use crate::uploads::UploadDir;

@@ -125,7 +125,7 @@ impl Reader {
         let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
         let permit = self.permit(stat.size + encoded + OVERHEAD);
         self.buffer.clear();
-        file.read_whole(&mut self.buffer).map_err(|error| self.failed(due, &error))?;
+        file.read_to(&mut self.buffer).map_err(|error| self.failed_io(due, &error))?;
         seen.looked_at_ns = now_ns();
         unchanged(&mut file, &stat, held_open).map_err(|error| self.failed(due, &error))?;
         if self.buffer.len() as u64 != stat.size {

@@ -113,7 +113,7 @@ async fn store_all(capture: Capture, scanner: Scanner) -> Result<(Scanned, Drain
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
         }
         // As long as files become safe, there is no hurry.
-        let unsaved = capture.unsaved().0;
+        let unsaved = scanner.unsaved().0;
         if unsaved != last.0 {
             last = (unsaved, Instant::now());
         } else if last.1.elapsed() > PATIENCE {

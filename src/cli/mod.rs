@@ -135,7 +135,8 @@ fn begin(cli: Cli) -> Result<ExitCode, Failure> {
         (_, LogLevel::Info) => LogLevel::Warn,
         (_, level) => level,
     };
-    logs::init(settings.log_format, level, std::io::stderr().is_terminal());
+    logs::init(settings.log_format, level, std::io::stderr().is_terminal())
+        .map_err(Failure::other)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -163,13 +164,7 @@ fn load(cli: &Cli) -> Result<Loaded, Failure> {
         })?;
         flags.push((key.trim().to_owned(), value.to_owned()));
     }
-    let sources = Sources {
-        config_file: cli.flags.config.clone(),
-        environment: std::env::vars_os().collect(),
-        flags,
-        working_dir: std::env::current_dir()?,
-    };
-    Ok(settings::load(&sources)?)
+    Ok(settings::load(&Sources::of_process(cli.flags.config.clone(), flags)?)?)
 }
 
 async fn command(command: Command, settings: settings::Settings) -> Result<ExitCode, Failure> {

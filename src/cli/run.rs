@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::daemon::{Begun, Daemon, Farewell, Parts};
-use crate::process::{Child, Signal, Signals, service_manager};
+use crate::process::{Child, Signal, Signals, SpawnError, service_manager};
 use crate::store::StoreError;
 
 /// Signals to end that come within this time are one: some platforms send several at once.
@@ -54,22 +54,24 @@ impl Run {
             }
         };
         daemon.watch()?;
-        let child = self.start_app(&daemon.parts).await?;
+        let child = match self.start_app(&daemon.parts).await {
+            Ok(child) => child,
+            Err(error) => {
+                tracing::error!(event = "app_not_started", reason = %error, "no app, no daemon");
+                return Ok(exit_code(error.code()));
+            }
+        };
         daemon.keep(begun);
         Ok(accompany(daemon, child, signals).await)
     }
 
     /// Starts the app at a moment when nothing of ours stands in the upload directory.
-    async fn start_app(&self, parts: &Parts) -> Result<Child, Failure> {
+    async fn start_app(&self, parts: &Parts) -> Result<Child, SpawnError> {
         // A single slow file must not keep the app from starting.
         let gate = tokio::time::timeout(Duration::from_secs(2), parts.gate.write()).await;
         let child = Child::spawn(&self.command);
         drop(gate);
-        let child = child.map_err(|error| {
-            let message = error.to_string();
-            std::process::ExitCode::from(u8::try_from(error.code()).unwrap_or(1));
-            Failure { exit: Exit::Failed, message }
-        })?;
+        let child = child?;
         let command = self.command.join(std::ffi::OsStr::new(" "));
         tracing::info!(
             event = "app_started",
@@ -135,7 +137,7 @@ fn without_database(parts: &Parts, error: StoreError) -> Result<(), Failure> {
 }
 
 /// Stands beside the app until its end, then saves what it has left.
-async fn accompany(mut daemon: Daemon, mut child: Child, mut signals: Signals) -> ExitCode {
+async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> ExitCode {
     let limit = daemon.parts.context.settings.shutdown_limit;
     let mut asked: Option<Instant> = None;
     let mut end_by: Option<Instant> = None;

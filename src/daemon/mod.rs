@@ -4,7 +4,7 @@
 
 mod keeper;
 mod state_file;
-mod summary;
+pub mod summary;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! workers as there are connections. A file that exists is never touched; a file appears under its
 //! name whole and verified, or not at all.
 
-mod damage;
+pub mod damage;
 mod worker;
 
 use std::collections::{HashSet, VecDeque};
@@ -24,7 +24,7 @@ use crate::model::plan::{Missing, Plan};
 use crate::model::{FileStat, IndexRow, UploadPath};
 use crate::restore::worker::{Part, Worker};
 use crate::store::{Store, StoreError};
-use crate::uploads::{Found, PlaceError, UploadDir, is_draft, scan, sweep};
+use crate::uploads::{Found, PlaceError, UploadDir, scan, sweep};
 
 /// Most bytes, and most entries, that are fetched with one statement. Measured: batches of 64 on two
 /// connections are twice as fast as one stream.
@@ -153,30 +153,24 @@ pub async fn plan(
     Ok(plan)
 }
 
-/// The files on disk; sweeps up what an interrupted restore has left.
+/// The files on disk. Sweeps up first what an interrupted restore has left.
 fn walk(root: &std::path::Path) -> io::Result<HashSet<u128>> {
     let mut on_disk = HashSet::new();
-    let mut drafts = 0;
-    let walked = scan(root, "", &mut |found| {
-        if let Found::File(path, _) = found {
-            if is_draft(path.file_name()) {
-                drafts += 1;
-            } else {
+    let walked = sweep(root).and_then(|files| {
+        if files > 0 {
+            tracing::info!(event = "swept", files, "remains of an interrupted restore removed");
+        }
+        scan(root, "", &mut |found| {
+            if let Found::File(path, _) = found {
                 on_disk.insert(key(path.as_str()));
             }
-        }
-        ControlFlow::Continue(())
+            ControlFlow::Continue(())
+        })
     });
     match walked {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(on_disk),
     }
-    if drafts > 0 {
-        let files = sweep(root)?;
-        tracing::info!(event = "swept", files, "temporary files of an interrupted restore removed");
-    }
-    Ok(on_disk)
 }
 
 impl Restore {
@@ -204,8 +198,8 @@ impl Restore {
             report.left.extend(done.left);
             report.stopped = done.stopped.or(report.stopped);
         }
-        let rest = batches.lock().unwrap_or_else(PoisonError::into_inner).drain(..).flatten();
-        report.left.extend(rest.collect::<Vec<_>>());
+        let rest = std::mem::take(&mut *batches.lock().unwrap_or_else(PoisonError::into_inner));
+        report.left.extend(rest.into_iter().flatten());
         report
     }
 }

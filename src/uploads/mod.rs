@@ -21,7 +21,7 @@ pub mod write;
 pub use disk::Disk;
 pub use draft::{Draft, Published};
 pub use limits::WatchError;
-pub use read::{OpenError, OpenFile, Writers};
+pub use read::{OpenError, OpenFile};
 pub use root::{Root, UploadDir};
 pub use scan::{Found, Scanned, scan};
 pub use stat::SkipReason;

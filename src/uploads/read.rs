@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::stat::{SkipReason, file_stat, file_type};
 use crate::model::FileStat;
+use crate::model::settle::Writers;
 
 /// Why a file was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -36,17 +37,6 @@ impl From<Errno> for OpenError {
     }
 }
 
-/// Whether somebody has a file open for writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writers {
-    /// Nobody, at this moment.
-    None,
-    /// Somebody: an open descriptor, or a shared writable mapping.
-    Some,
-    /// The kernel does not tell: the file is another user's, or the file system has no leases.
-    Unknown,
-}
-
 /// A regular file, open for reading.
 #[derive(Debug)]
 pub struct OpenFile {
@@ -68,6 +58,14 @@ impl OpenFile {
     #[must_use]
     pub fn stat(&self) -> &FileStat {
         &self.stat
+    }
+
+    /// Goes back to the start of the file.
+    ///
+    /// # Errors
+    /// Of `lseek`.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        io::Seek::rewind(&mut self.file)
     }
 
     /// The file as it is now. Equal to [`OpenFile::stat`] when nobody has changed it meanwhile.

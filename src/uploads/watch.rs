@@ -4,6 +4,7 @@
 //! file anything may have happened. Everything that it may miss, a scan finds.
 
 use std::io;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +79,15 @@ pub enum Cause {
     Overflow,
     /// The watcher could not go on, or could not take in new directories.
     Watcher(WatchError),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overflow => f.write_str("more happened at once than the kernel's queue holds"),
+            Self::Watcher(error) => error.fmt(f),
+        }
+    }
 }
 
 /// The watch over one upload directory. Dropped, it ends, and the sink with it soon after.
