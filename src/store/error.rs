@@ -1,5 +1,8 @@
 //! What can go wrong with the database, in the terms of what to do about it.
 
+use sqlx::mysql::MySqlDatabaseError;
+use sqlx::sqlite::SqliteError;
+
 /// The kinds of trouble that callers treat differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
@@ -34,10 +37,207 @@ pub struct StoreError {
     pub cure: Option<String>,
 }
 
+/// What creates and upgrades the tables.
+pub(super) const MIGRATE: &str = "run `imagecached migrate`";
+
 impl StoreError {
     /// Whether the same call can succeed later without anybody changing the data.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         !matches!(self.trouble, Trouble::Value)
+    }
+
+    /// Puts what the driver says into our terms. `place` says where the database is, without a password.
+    pub(super) fn from_driver(operation: String, error: &sqlx::Error, place: &str) -> Self {
+        let trouble = trouble_of(error);
+        let cause = match error {
+            sqlx::Error::Database(error) => error.message().to_owned(),
+            sqlx::Error::Io(error) => format!("{place}: {error}"),
+            sqlx::Error::PoolTimedOut => format!("{place}: no free connection in time"),
+            sqlx::Error::PoolClosed => "the store was closed".to_owned(),
+            sqlx::Error::Tls(error) => format!("{place}: TLS: {error}"),
+            other => other.to_string(),
+        };
+        let cure = match trouble {
+            Trouble::Schema => Some(MIGRATE.to_owned()),
+            Trouble::Full => {
+                Some("free space, raise the plan, or lift the read-only mode".to_owned())
+            }
+            Trouble::Denied => Some("check the user, its password and its rights".to_owned()),
+            Trouble::Away | Trouble::Busy | Trouble::Value | Trouble::Other => None,
+        };
+        Self { operation, trouble, cause, cure }
+    }
+
+    /// The tables in the database are of another version than this program needs.
+    pub(super) fn schema(operation: String, found: Option<i64>, ours: i64) -> Self {
+        let (cause, cure) = match found {
+            Some(found) if found > ours => (
+                format!("the tables have version {found}, and this program knows up to {ours}"),
+                "use a newer imagecached",
+            ),
+            Some(found) => {
+                (format!("the tables have version {found}, and this program needs {ours}"), MIGRATE)
+            }
+            None => ("the tables are missing".to_owned(), MIGRATE),
+        };
+        Self { operation, trouble: Trouble::Schema, cause, cure: Some(cure.to_owned()) }
+    }
+}
+
+/// The connection died under our hands: on a fresh one the same call may succeed.
+pub(super) fn is_cut(error: &sqlx::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        sqlx::Error::Io(error) => {
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+        }
+        // Half an answer, or one that belongs to a question from before the cut.
+        sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => match vendor(&**error) {
+            Vendor::Postgres(state) => {
+                state.starts_with("08") || matches!(state, "57P01" | "57P02" | "57P05")
+            }
+            // The server is shutting down; the connection was killed.
+            Vendor::MySql(number) => matches!(number, 1053 | 1927 | 4031),
+            Vendor::Sqlite(_) => false,
+        },
+        _ => false,
+    }
+}
+
+/// Two writers met, and the database has undone this one.
+pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(_)) && trouble_of(error) == Trouble::Busy
+}
+
+fn trouble_of(error: &sqlx::Error) -> Trouble {
+    match error {
+        sqlx::Error::Database(error) => match vendor(&**error) {
+            Vendor::Postgres(state) => postgres(state),
+            Vendor::MySql(number) => mysql(number),
+            Vendor::Sqlite(code) => sqlite(code),
+        },
+        sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => Trouble::Value,
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Trouble::Denied
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => Trouble::Away,
+        _ => Trouble::Other,
+    }
+}
+
+enum Vendor<'e> {
+    Postgres(&'e str),
+    MySql(u16),
+    Sqlite(i32),
+}
+
+fn vendor(error: &dyn sqlx::error::DatabaseError) -> Vendor<'_> {
+    if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
+        Vendor::MySql(error.number())
+    } else if error.try_downcast_ref::<SqliteError>().is_some() {
+        let code = error.code().and_then(|code| code.parse().ok());
+        Vendor::Sqlite(code.unwrap_or_default())
+    } else {
+        let error = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+        Vendor::Postgres(error.map_or("", |error| error.code()))
+    }
+}
+
+/// SQLSTATE, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn postgres(state: &str) -> Trouble {
+    match state {
+        "40001" | "40P01" | "55P03" => Trouble::Busy,
+        // Out of disk or memory; a read-only transaction: a replica, or a plan that is full.
+        "53100" | "53200" | "25006" => Trouble::Full,
+        // `3D000`, no such database, is an operator's matter as well.
+        "42501" | "3D000" => Trouble::Denied,
+        "42P01" | "42703" | "3F000" => Trouble::Schema,
+        // The program's limits: a statement or value that is too large.
+        "54000" | "53400" => Trouble::Value,
+        _ => match state.get(..2) {
+            Some("08" | "53" | "57" | "58") => Trouble::Away,
+            Some("28") => Trouble::Denied,
+            Some("22" | "23") => Trouble::Value,
+            _ => Trouble::Other,
+        },
+    }
+}
+
+/// <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html> and
+/// <https://mariadb.com/kb/en/mariadb-error-code-reference/>.
+fn mysql(number: u16) -> Trouble {
+    match number {
+        1205 | 1213 | 3572 | 1020 => Trouble::Busy,
+        1021 | 1114 | 1290 | 1836 | 1792 | 3100 => Trouble::Full,
+        1044 | 1045 | 1049 | 1142 | 1143 | 1227 | 1698 | 1820 | 1862 => Trouble::Denied,
+        1146 | 1054 => Trouble::Schema,
+        // Packet too large; value too long, out of range, of a wrong encoding; row too large.
+        1153 | 1301 | 1406 | 1264 | 1366 | 1118 | 1048 | 1062 | 3854 => Trouble::Value,
+        1040 | 1053 | 1077 | 1079 | 1129 | 1130 | 1159 | 1160 | 1161 | 1203 | 1226 | 1317
+        | 1927 | 4031 => Trouble::Away,
+        _ => Trouble::Other,
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>; the low byte is the primary code.
+fn sqlite(code: i32) -> Trouble {
+    match code & 0xff {
+        5 | 6 | 15 => Trouble::Busy,
+        8 | 13 => Trouble::Full,
+        3 | 23 => Trouble::Denied,
+        14 | 10 => Trouble::Away,
+        18 | 19 | 20 => Trouble::Value,
+        _ => Trouble::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_kinds_of_trouble() {
+        for (state, trouble) in [
+            ("40P01", Trouble::Busy),
+            ("53300", Trouble::Away),
+            ("53100", Trouble::Full),
+            ("28P01", Trouble::Denied),
+            ("42P01", Trouble::Schema),
+            ("22021", Trouble::Value),
+            ("57P03", Trouble::Away),
+            ("XX000", Trouble::Other),
+            ("", Trouble::Other),
+        ] {
+            assert_eq!(postgres(state), trouble, "{state}");
+        }
+        assert_eq!(mysql(1213), Trouble::Busy);
+        assert_eq!(mysql(1153), Trouble::Value);
+        assert_eq!(mysql(1146), Trouble::Schema);
+        // SQLITE_BUSY_SNAPSHOT and SQLITE_FULL.
+        assert_eq!(sqlite(517), Trouble::Busy);
+        assert_eq!(sqlite(13), Trouble::Full);
+    }
+
+    #[test]
+    fn an_error_says_operation_cause_and_cure() {
+        let error = StoreError::schema("check PostgreSQL".into(), Some(7), 1);
+        assert_eq!(
+            error.to_string(),
+            "check PostgreSQL: the tables have version 7, and this program knows up to 1; \
+             use a newer imagecached"
+        );
+        let missing = StoreError::schema("check SQLite".into(), None, 1);
+        assert_eq!(
+            missing.to_string(),
+            "check SQLite: the tables are missing; run `imagecached migrate`"
+        );
     }
 }

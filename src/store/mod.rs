@@ -4,6 +4,10 @@
 //! suite (`tests/store_contract.rs`) holds all of them to what is written here.
 
 mod error;
+mod postgres;
+mod put;
+mod retry;
+mod rows;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -235,12 +239,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// # Errors
 /// When the target cannot be understood by the driver.
 pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
-    let _ = options;
-    Err(StoreError {
-        operation: format!("open {target:?}"),
-        trouble: Trouble::Other,
-        cause: "no driver".into(),
-        cure: None,
+    Ok(match target {
+        Target::Postgres(url) => Arc::new(postgres::Postgres::open(url, options)?),
+        Target::MySql(_) | Target::Sqlite(_) => todo!(),
     })
 }
 

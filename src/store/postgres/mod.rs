@@ -1,0 +1,233 @@
+//! The image cache in PostgreSQL.
+//!
+//! Everything here works through PgBouncer in transaction mode: each unit of work is one explicit
+//! transaction, and its statements are unnamed (`persistent(false)`), because between transactions the
+//! server connection may be another one. No `SET`, no session locks, no `LISTEN`, no temporary tables.
+
+mod facts;
+mod read;
+mod schema;
+mod write;
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+use crate::model::UploadPath;
+use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::store::error::StoreError;
+use crate::store::retry::unit;
+use crate::store::{
+    Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+};
+
+/// Proxies cut connections that idle for half an hour.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// The store in PostgreSQL.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    pool: PgPool,
+    connect: PgConnectOptions,
+    /// Host and port, for people.
+    place: String,
+}
+
+/// A statement without a name on the server, so that it may run on any server connection.
+fn query<'q>(sql: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
+    sqlx::query(sql).persistent(false)
+}
+
+/// As [`query`], for a text that is put together from our own pieces; values are always bound.
+fn built_query<'q>(sql: String) -> Query<'q, sqlx::Postgres, PgArguments> {
+    sqlx::query(AssertSqlSafe(sql)).persistent(false)
+}
+
+impl Postgres {
+    pub(super) fn open(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let connect = PgConnectOptions::from_str(url).map_err(|error| StoreError {
+            operation: "open PostgreSQL".to_owned(),
+            trouble: Trouble::Other,
+            cause: error.to_string(),
+            cure: Some("check DATABASE_URL".to_owned()),
+        })?;
+        // PgBouncer refuses connections that ask for `extra_float_digits`.
+        let connect = connect
+            .extra_float_digits(None)
+            .application_name("imagecached")
+            .disable_statement_logging();
+        let place = match connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", connect.get_host(), connect.get_port()),
+        };
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections.max(1))
+            .acquire_timeout(options.acquire_timeout)
+            .idle_timeout(IDLE)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.clone());
+        Ok(Self { pool, connect, place })
+    }
+
+    /// Puts the outcome of a unit of work into the store's terms.
+    async fn told<T>(
+        &self,
+        operation: impl Into<String>,
+        done: sqlx::Result<T>,
+    ) -> Result<T, StoreError> {
+        match done {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let error = self.real_cause(error).await;
+                let operation = format!("{} in PostgreSQL", operation.into());
+                Err(StoreError::from_driver(operation, &error, &self.place))
+            }
+        }
+    }
+
+    /// The pool tries again and again while connections are refused, and then tells a time-out only:
+    /// one attempt by hand brings the cause to light.
+    async fn real_cause(&self, error: sqlx::Error) -> sqlx::Error {
+        if !matches!(error, sqlx::Error::PoolTimedOut) || self.pool.size() > 0 {
+            return error;
+        }
+        match tokio::time::timeout(Duration::from_secs(2), self.connect.connect()).await {
+            Ok(Err(cause)) => cause,
+            Ok(Ok(connection)) => {
+                // Whether the farewell arrives changes nothing.
+                let _ = connection.close().await;
+                error
+            }
+            Err(_) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    fn product(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    async fn migrate(&self) -> Result<(i64, i64), StoreError> {
+        let done = unit(|| self.migrate_once()).await;
+        let (before, after) = self.told("create the tables", done).await?;
+        schema::judge("create the tables in PostgreSQL", Some(after))?;
+        Ok((before, after))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let done = unit(|| self.version_once()).await;
+        let version = self.told("check the tables", done).await?;
+        schema::judge("check the tables in PostgreSQL", version)
+    }
+
+    async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {
+        let done = self.index_once(each).await;
+        self.told("read the index", done).await
+    }
+
+    async fn stored(
+        &self,
+        paths: &[UploadPath],
+    ) -> Result<HashMap<UploadPath, Stored>, StoreError> {
+        let done = unit(|| self.stored_once(paths)).await;
+        self.told(format!("look up {} entries", paths.len()), done).await
+    }
+
+    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+        let done = unit(|| self.put_once(entries)).await;
+        let large = self.told(format!("store {} entries", entries.len()), done).await?;
+        for set in large {
+            // The entries are safe; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        let done = unit(|| self.touch_once(touches)).await;
+        self.told(format!("note new times of {} entries", touches.len()), done).await
+    }
+
+    async fn accessed(&self, paths: &[UploadPath]) -> Result<(), StoreError> {
+        let done = unit(|| self.accessed_once(paths)).await;
+        self.told(format!("note the access to {} entries", paths.len()), done).await
+    }
+
+    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        let done = unit(|| self.write_chunk_once(set, seq, bytes)).await;
+        self.told(format!("write chunk {seq} of set {}", set.0), done).await
+    }
+
+    async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let done = unit(|| self.read_chunk_once(set, seq)).await;
+        self.told(format!("read chunk {seq} of set {}", set.0), done).await
+    }
+
+    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
+        loop {
+            let done = unit(|| self.discard_some(set)).await;
+            if !self.told(format!("remove chunk set {}", set.0), done).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
+        let done = unit(|| self.forgotten_sets()).await;
+        let sets = self.told("look for forgotten chunks", done).await?;
+        for &set in &sets {
+            self.discard_chunks(set).await?;
+        }
+        Ok(sets.len() as u64)
+    }
+
+    async fn fetch(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError> {
+        let done = self.fetch_once(ids, each).await;
+        self.told(format!("fetch {} entries", ids.len()), done).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
+        let done = unit(|| self.list_once(query)).await;
+        self.told("list entries", done).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        let done = unit(|| self.totals_once()).await;
+        self.told("count entries", done).await
+    }
+
+    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for some in ids.chunks(500) {
+            let done = unit(|| self.remove_once(some)).await;
+            let (count, large) = self.told(format!("remove {} entries", some.len()), done).await?;
+            removed += count;
+            for set in large {
+                self.discard_chunks(set).await?;
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn facts(&self) -> Result<ServerFacts, StoreError> {
+        let done = unit(|| self.facts_once()).await;
+        let mut facts = self.told("ask the server about itself", done).await?;
+        facts.pooled = self.goes_through_a_pooler().await;
+        Ok(facts)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,70 @@
+//! The tables in PostgreSQL: which version is there, and how to get to ours.
+
+use sqlx::{Executor, Result, Row};
+
+use crate::store::error::StoreError;
+use crate::store::postgres::{Postgres, query};
+use crate::store::retry::begin;
+
+/// Every step ever made, in order; a step is never changed once it is released.
+const STEPS: [&str; 1] = [include_str!("0001_image_cache.sql")];
+
+/// The version this program knows.
+pub(super) const LATEST: i64 = STEPS.len() as i64;
+
+/// One lock for all instances that migrate at the same time: the bytes of `imgcache`.
+const LOCK: i64 = i64::from_be_bytes(*b"imgcache");
+
+/// Fails unless the tables are of our version.
+pub(super) fn judge(operation: &str, found: Option<i64>) -> std::result::Result<(), StoreError> {
+    if found == Some(LATEST) {
+        Ok(())
+    } else {
+        Err(StoreError::schema(operation.to_owned(), found, LATEST))
+    }
+}
+
+/// The version in the database; `None` when there are no tables of ours.
+async fn version(connection: &mut sqlx::PgConnection) -> Result<Option<i64>> {
+    let there = query("SELECT to_regclass('imagecached_schema') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !there.try_get::<bool, _>(0)? {
+        return Ok(None);
+    }
+    query("SELECT max(version)::bigint FROM imagecached_schema")
+        .fetch_one(connection)
+        .await?
+        .try_get(0)
+}
+
+impl Postgres {
+    pub(super) async fn version_once(&self) -> Result<Option<i64>> {
+        let mut unit = begin(&self.pool).await?;
+        let version = version(&mut unit).await?;
+        unit.commit().await?;
+        Ok(version)
+    }
+
+    /// All steps that are missing, in one transaction: DDL is undone with it, and its lock ends with it.
+    pub(super) async fn migrate_once(&self) -> Result<(i64, i64)> {
+        let mut unit = begin(&self.pool).await?;
+        query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *unit).await?;
+        let before = version(&mut unit).await?;
+        if before.is_none() {
+            let table = "CREATE TABLE IF NOT EXISTS imagecached_schema (
+                version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
+            unit.execute(sqlx::raw_sql(table)).await?;
+        }
+        let before = before.unwrap_or(0);
+        for (version, step) in (1..).zip(STEPS).filter(|(version, _)| *version > before) {
+            unit.execute(sqlx::raw_sql(step)).await?;
+            query("INSERT INTO imagecached_schema (version) VALUES ($1)")
+                .bind(version)
+                .execute(&mut *unit)
+                .await?;
+        }
+        unit.commit().await?;
+        Ok((before, before.max(LATEST)))
+    }
+}

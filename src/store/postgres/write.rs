@@ -1,0 +1,207 @@
+//! What is written to PostgreSQL.
+
+use sqlx::{QueryBuilder, Result, Row};
+
+use crate::model::UploadPath;
+use crate::model::entry::{ChunkSet, NewEntry};
+use crate::store::Touch;
+use crate::store::postgres::{Postgres, query, read};
+use crate::store::put::{self, CHUNKS_AT_ONCE};
+use crate::store::retry::begin;
+
+/// Multi-row `VALUES` and no `unnest` of payloads: its function scan spills every batch to a temporary
+/// file.
+async fn insert_rows(connection: &mut sqlx::PgConnection, rows: &[&NewEntry]) -> Result<()> {
+    for rows in put::statements(rows, usize::MAX, |entry| entry.weight()) {
+        let mut sql = QueryBuilder::<sqlx::Postgres>::new(
+            "INSERT INTO image_cache AS old (content_type, object_id, original_path, file_size,
+                content_type_header, sha256, mtime_ns, mode, chunk_set, image_data) ",
+        );
+        sql.push_values(rows, |mut row, entry| {
+            let (content_type, object_id) = owner(entry);
+            row.push_bind(content_type)
+                .push_bind(object_id)
+                .push_bind(entry.path.as_str())
+                .push_bind(i64::try_from(entry.stat.size).unwrap_or(i64::MAX))
+                .push_bind(entry.mime.as_str())
+                .push_bind(entry.sha256.to_string())
+                .push_bind(entry.stat.mtime_ns)
+                .push_bind(i64::from(entry.stat.kept_mode()))
+                .push_bind(put::set_of(entry).map(|set| set.0))
+                .push_bind(put::text_of(entry));
+        });
+        sql.push(
+            " ON CONFLICT (original_path) DO UPDATE SET
+                content_type = CASE WHEN excluded.content_type || excluded.object_id = ''
+                    THEN old.content_type ELSE excluded.content_type END,
+                object_id = CASE WHEN excluded.content_type || excluded.object_id = ''
+                    THEN old.object_id ELSE excluded.object_id END,
+                image_url = '', file_size = excluded.file_size,
+                content_type_header = excluded.content_type_header,
+                updated_at = CASE WHEN old.sha256 = excluded.sha256
+                    THEN old.updated_at ELSE now() END,
+                last_accessed = now(), sha256 = excluded.sha256, mtime_ns = excluded.mtime_ns,
+                mode = excluded.mode, chunk_set = excluded.chunk_set,
+                image_data = excluded.image_data",
+        );
+        sql.build().persistent(false).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The owner to write; empty keeps the stored one.
+fn owner(entry: &NewEntry) -> (&str, &str) {
+    entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
+}
+
+async fn insert_chunks(connection: &mut sqlx::PgConnection, rows: &[&NewEntry]) -> Result<()> {
+    let chunks: Vec<_> = rows.iter().filter_map(|entry| put::chunk_of(entry)).collect();
+    for chunks in put::statements(&chunks, usize::MAX, |(_, bytes)| bytes.len()) {
+        let mut sql = QueryBuilder::<sqlx::Postgres>::new(
+            "INSERT INTO image_cache_chunk (chunk_set, seq, data) ",
+        );
+        sql.push_values(chunks, |mut row, (set, bytes)| {
+            row.push_bind(set.0).push("0").push_bind(*bytes);
+        });
+        sql.push(
+            " ON CONFLICT (chunk_set, seq) DO UPDATE SET data = excluded.data, created_at = now()",
+        );
+        sql.build().persistent(false).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Writes mtime and mode of paths, in the order of the paths; `sha256`, where given, must be the
+/// stored one.
+async fn write_looks(
+    connection: &mut sqlx::PgConnection,
+    looks: &[(&str, i64, u32, Option<String>)],
+) -> Result<()> {
+    if looks.is_empty() {
+        return Ok(());
+    }
+    let paths: Vec<&str> = looks.iter().map(|look| look.0).collect();
+    let mtimes: Vec<i64> = looks.iter().map(|look| look.1).collect();
+    let modes: Vec<i64> = looks.iter().map(|look| i64::from(look.2)).collect();
+    let digests: Vec<Option<&str>> = looks.iter().map(|look| look.3.as_deref()).collect();
+    let sql = "UPDATE image_cache e
+        SET mtime_ns = look.mtime_ns, mode = look.mode, last_accessed = now()
+        FROM (SELECT unnest($1::text[]) AS path, unnest($2::bigint[]) AS mtime_ns,
+                unnest($3::bigint[]) AS mode, unnest($4::text[]) AS sha256) look
+        WHERE e.original_path = look.path AND coalesce(e.sha256 = look.sha256, true)";
+    query(sql).bind(paths).bind(mtimes).bind(modes).bind(digests).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes the first rows of chunk sets that no entry refers to.
+async fn remove_loose(connection: &mut sqlx::PgConnection, sets: &[ChunkSet]) -> Result<()> {
+    if sets.is_empty() {
+        return Ok(());
+    }
+    let sql = "DELETE FROM image_cache_chunk c WHERE chunk_set = ANY($1) AND seq < $2
+        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)";
+    let sets: Vec<i64> = sets.iter().map(|set| set.0).collect();
+    query(sql).bind(sets).bind(i64::from(CHUNKS_AT_ONCE)).execute(connection).await?;
+    Ok(())
+}
+
+impl Postgres {
+    /// Returns the chunk sets that are still to be discarded.
+    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Vec<ChunkSet>> {
+        // Everybody takes the rows in the order of their paths, so that two instances that store the
+        // same files wait for each other instead of dying in a deadlock.
+        let mut entries: Vec<&NewEntry> = entries.iter().collect();
+        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+
+        let mut unit = begin(&self.pool).await?;
+        let known = read::known(&mut unit, &paths).await?;
+        let plan = put::plan(&entries, &known);
+        insert_chunks(&mut unit, &plan.rows).await?;
+        insert_rows(&mut unit, &plan.rows).await?;
+        let looks: Vec<_> = plan
+            .looks
+            .iter()
+            .map(|entry| {
+                let digest = Some(entry.sha256.to_string());
+                (entry.path.as_str(), entry.stat.mtime_ns, entry.stat.kept_mode(), digest)
+            })
+            .collect();
+        write_looks(&mut unit, &looks).await?;
+        remove_loose(&mut unit, &plan.loose).await?;
+        unit.commit().await?;
+        Ok(plan.large)
+    }
+
+    pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {
+        let looks: Vec<_> = touches
+            .iter()
+            .map(|touch| (touch.path.as_str(), touch.mtime_ns, touch.mode, None))
+            .collect();
+        let mut unit = begin(&self.pool).await?;
+        write_looks(&mut unit, &looks).await?;
+        unit.commit().await
+    }
+
+    pub(super) async fn accessed_once(&self, paths: &[UploadPath]) -> Result<()> {
+        let paths: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
+        let mut unit = begin(&self.pool).await?;
+        query("UPDATE image_cache SET last_accessed = now() WHERE original_path = ANY($1)")
+            .bind(paths)
+            .execute(&mut *unit)
+            .await?;
+        unit.commit().await
+    }
+
+    pub(super) async fn write_chunk_once(
+        &self,
+        set: ChunkSet,
+        seq: u32,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let sql = "INSERT INTO image_cache_chunk (chunk_set, seq, data) VALUES ($1, $2, $3)
+            ON CONFLICT (chunk_set, seq) DO UPDATE SET data = excluded.data, created_at = now()";
+        let mut unit = begin(&self.pool).await?;
+        query(sql).bind(set.0).bind(i64::from(seq)).bind(bytes).execute(&mut *unit).await?;
+        unit.commit().await
+    }
+
+    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    pub(super) async fn discard_some(&self, set: ChunkSet) -> Result<bool> {
+        let sql = "DELETE FROM image_cache_chunk WHERE chunk_set = $1
+            AND seq IN (SELECT seq FROM image_cache_chunk WHERE chunk_set = $1 LIMIT $2)
+            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)";
+        let mut unit = begin(&self.pool).await?;
+        let removed =
+            query(sql).bind(set.0).bind(i64::from(CHUNKS_AT_ONCE)).execute(&mut *unit).await?;
+        unit.commit().await?;
+        Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
+    }
+
+    /// Chunk sets without an entry whose last row is more than a day old.
+    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+        let sql = "SELECT chunk_set FROM image_cache_chunk c
+            WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            GROUP BY chunk_set HAVING max(created_at) < now() - interval '1 day'";
+        let mut unit = begin(&self.pool).await?;
+        let rows = query(sql).fetch_all(&mut *unit).await?;
+        unit.commit().await?;
+        rows.iter().map(|row| row.try_get(0).map(ChunkSet)).collect()
+    }
+
+    /// Removes entries and the first rows of their chunk sets; returns how many entries, and the
+    /// sets that have more rows.
+    pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
+        let mut unit = begin(&self.pool).await?;
+        let rows = query("DELETE FROM image_cache WHERE id = ANY($1) RETURNING chunk_set")
+            .bind(ids)
+            .fetch_all(&mut *unit)
+            .await?;
+        let sets: Vec<Option<i64>> =
+            rows.iter().map(|row| row.try_get(0)).collect::<Result<_>>()?;
+        let sets: Vec<ChunkSet> = sets.into_iter().flatten().map(ChunkSet).collect();
+        remove_loose(&mut unit, &sets).await?;
+        unit.commit().await?;
+        Ok((rows.len() as u64, sets))
+    }
+}

@@ -1,0 +1,225 @@
+//! What a put has to do for one entry, decided from what is stored: pure, and the same for all databases.
+
+use std::collections::HashMap;
+
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
+use crate::store::Stored;
+
+/// Chunk rows that one statement removes: 16 MiB, a fraction of a second of the database's time.
+pub(super) const CHUNKS_AT_ONCE: u32 = 16;
+
+/// Rows in one statement: beyond that a statement is no faster.
+const ROWS_PER_STATEMENT: usize = 64;
+
+/// Bytes in one statement: 1 MB is as fast as 4 MB and takes less memory on both sides.
+const BYTES_PER_STATEMENT: usize = 1 << 20;
+
+/// What is stored under a path, and for whom.
+pub(super) struct Known {
+    pub stored: Stored,
+    pub owner: (String, String),
+    pub file_size: u64,
+}
+
+/// What a put writes.
+#[derive(Default)]
+pub(super) struct Plan<'a> {
+    /// Entries whose whole row is written.
+    pub rows: Vec<&'a NewEntry>,
+    /// Entries whose content is the stored one: only mtime and mode are written.
+    pub looks: Vec<&'a NewEntry>,
+    /// Chunk sets that may have no entry any more once this is written: those of the entries from
+    /// before, and new ones that turned out not to be needed. Who removes them looks first.
+    pub loose: Vec<ChunkSet>,
+    /// Those of them with more rows than are removed at once.
+    pub large: Vec<ChunkSet>,
+}
+
+/// Decides what to do with `entries`, in the order given.
+pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>) -> Plan<'a> {
+    let mut plan = Plan::default();
+    for &entry in entries {
+        let known = known.get(entry.path.as_str());
+        let new_set = set_of(entry);
+        let written = match known.map(|known| compare(entry, known)) {
+            None | Some(Change::Row) => {
+                plan.rows.push(entry);
+                true
+            }
+            Some(Change::Look) => {
+                plan.looks.push(entry);
+                false
+            }
+            Some(Change::Nothing) => false,
+        };
+        if written {
+            if let Some(known) = known
+                && let Some(old) = known.stored.chunk_set
+                && Some(old) != new_set
+            {
+                plan.let_go(old, known.file_size);
+            }
+        } else if let Some(set) = new_set
+            && known.and_then(|known| known.stored.chunk_set) != Some(set)
+        {
+            plan.let_go(set, entry.stat.size);
+        }
+    }
+    plan
+}
+
+impl Plan<'_> {
+    fn let_go(&mut self, set: ChunkSet, file_size: u64) {
+        self.loose.push(set);
+        if file_size > u64::from(CHUNKS_AT_ONCE) * CHUNK_BYTES as u64 {
+            self.large.push(set);
+        }
+    }
+}
+
+enum Change {
+    Nothing,
+    Look,
+    Row,
+}
+
+fn compare(entry: &NewEntry, known: &Known) -> Change {
+    let stored = &known.stored;
+    let owner_stays = entry.owner.as_ref().is_none_or(|owner| *owner == known.owner);
+    let place = match entry.payload {
+        NewPayload::Inline(_) => PayloadKind::Inline,
+        NewPayload::OneChunk(..) | NewPayload::Chunks(_) => PayloadKind::Chunks,
+    };
+    if stored.sha256 != Some(entry.sha256) || stored.payload != place || !owner_stays {
+        Change::Row
+    } else if stored.mtime_ns != entry.stat.mtime_ns || stored.mode != entry.stat.kept_mode() {
+        Change::Look
+    } else {
+        Change::Nothing
+    }
+}
+
+/// The chunk set that a new entry refers to.
+pub(super) fn set_of(entry: &NewEntry) -> Option<ChunkSet> {
+    match entry.payload {
+        NewPayload::Inline(_) => None,
+        NewPayload::OneChunk(set, _) | NewPayload::Chunks(set) => Some(set),
+    }
+}
+
+/// The text that goes into `image_data`.
+pub(super) fn text_of(entry: &NewEntry) -> Option<&str> {
+    match &entry.payload {
+        NewPayload::Inline(text) => Some(text),
+        NewPayload::OneChunk(..) | NewPayload::Chunks(_) => None,
+    }
+}
+
+/// The one chunk that is written together with an entry.
+pub(super) fn chunk_of(entry: &NewEntry) -> Option<(ChunkSet, &[u8])> {
+    match &entry.payload {
+        NewPayload::OneChunk(set, bytes) => Some((*set, bytes)),
+        NewPayload::Inline(_) | NewPayload::Chunks(_) => None,
+    }
+}
+
+/// Cuts `items` into statements of up to 64 rows and about 1 MiB, or `most_bytes` where the server takes less;
+/// a larger item goes alone.
+pub(super) fn statements<T>(
+    items: &[T],
+    most_bytes: usize,
+    weight: impl Fn(&T) -> usize,
+) -> Vec<&[T]> {
+    let most_bytes = most_bytes.min(BYTES_PER_STATEMENT);
+    let mut cuts = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (at, item) in items.iter().enumerate() {
+        let weight = weight(item);
+        if at > start && (at - start == ROWS_PER_STATEMENT || bytes + weight > most_bytes) {
+            cuts.push(&items[start..at]);
+            (start, bytes) = (at, 0);
+        }
+        bytes += weight;
+    }
+    if start < items.len() {
+        cuts.push(&items[start..]);
+    }
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Digest, FileStat, UploadPath};
+
+    fn entry(mtime_ns: i64, payload: NewPayload) -> NewEntry {
+        NewEntry {
+            path: UploadPath::parse("a.jpg").unwrap(),
+            owner: None,
+            mime: "image/jpeg".into(),
+            sha256: Digest::of(b"a"),
+            stat: FileStat { size: 1, mtime_ns, ctime_ns: 0, inode: 1, mode: 0o644 },
+            payload,
+        }
+    }
+
+    fn known(payload: PayloadKind, chunk_set: Option<ChunkSet>) -> HashMap<String, Known> {
+        let stored = Stored {
+            id: 1,
+            sha256: Some(Digest::of(b"a")),
+            mtime_ns: 5,
+            mode: 0o644,
+            payload,
+            chunk_set,
+        };
+        let owner = (String::new(), String::new());
+        HashMap::from([("a.jpg".to_owned(), Known { stored, owner, file_size: 17 << 20 })])
+    }
+
+    #[test]
+    fn the_same_content_is_not_written() {
+        let same = entry(5, NewPayload::Inline("YQ==".into()));
+        let plan = plan(&[&same], &known(PayloadKind::Inline, None));
+        assert!(plan.rows.is_empty() && plan.looks.is_empty() && plan.loose.is_empty());
+    }
+
+    #[test]
+    fn another_mtime_writes_the_look_only() {
+        let touched = entry(6, NewPayload::Inline("YQ==".into()));
+        let plan = plan(&[&touched], &known(PayloadKind::Inline, None));
+        assert!(plan.rows.is_empty());
+        assert_eq!(plan.looks.len(), 1);
+    }
+
+    #[test]
+    fn a_payload_that_is_missing_or_moves_is_written() {
+        let same = entry(5, NewPayload::Inline("YQ==".into()));
+        for place in [PayloadKind::None, PayloadKind::Url, PayloadKind::Chunks] {
+            assert_eq!(plan(&[&same], &known(place, None)).rows.len(), 1, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn the_chunk_set_that_loses_is_let_go() {
+        let (old, new) = (ChunkSet(1), ChunkSet(2));
+        let same = entry(5, NewPayload::Chunks(new));
+        let kept = plan(&[&same], &known(PayloadKind::Chunks, Some(old)));
+        assert_eq!((kept.loose, kept.large), (vec![new], vec![]));
+        let again = plan(&[&same], &known(PayloadKind::Chunks, Some(new)));
+        assert!(again.loose.is_empty(), "a retry would remove what it has stored");
+        let moved = entry(5, NewPayload::Inline("YQ==".into()));
+        let moved = plan(&[&moved], &known(PayloadKind::Chunks, Some(old)));
+        assert_eq!((moved.loose, moved.large), (vec![old], vec![old]));
+    }
+
+    #[test]
+    fn statements_are_cut_by_rows_and_bytes() {
+        let cut = |weights: &[usize]| {
+            statements(weights, usize::MAX, |w| *w).iter().map(|s| s.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(cut(&[]), Vec::<usize>::new());
+        assert_eq!(cut(&[5 << 20]), [1]);
+        assert_eq!(cut(&[10; 130]), [64, 64, 2]);
+        assert_eq!(cut(&[600_000, 600_000, 10, 5 << 20, 10]), [1, 2, 1, 1]);
+    }
+}

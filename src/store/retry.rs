@@ -1,0 +1,43 @@
+//! One unit of work, done again where that is harmless and likely to help.
+
+use std::time::Duration;
+
+use sqlx::{Database, Pool, Result, Transaction};
+
+use crate::store::error::{is_conflict, is_cut};
+
+/// How often two writers may meet before the caller hears of it.
+const CONFLICTS: u32 = 8;
+
+/// Does `work`, which changes everything or nothing and may be done twice: again at once when its
+/// connection was cut, and after a moment when the database has undone it in favour of another writer.
+pub(super) async fn unit<T, F>(mut work: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let (mut cuts, mut conflicts) = (0, 0);
+    loop {
+        match work().await {
+            Err(error) if is_cut(&error) && cuts < 1 => cuts += 1,
+            Err(error) if is_conflict(&error) && conflicts < CONFLICTS => {
+                conflicts += 1;
+                tokio::time::sleep(Duration::from_millis(5) * conflicts).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Begins a transaction. Idle connections that a server or a proxy has cut meanwhile are passed over:
+/// each fails at once and is thrown away, and the last resort is a new one.
+pub(super) async fn begin<DB: Database>(pool: &Pool<DB>) -> Result<Transaction<'static, DB>> {
+    let mut passed = 0;
+    loop {
+        match pool.begin().await {
+            Err(error) if is_cut(&error) && passed < pool.options().get_max_connections() => {
+                passed += 1;
+            }
+            begun => return begun,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Reading rows: the columns of each `SELECT` in their order, the same for all databases. Numbers and
+//! yes-or-no come as 64-bit integers, moments as microseconds since 1970.
+
+use std::collections::HashMap;
+
+use sqlx::{ColumnIndex, Database, Decode, Result, Row, Type};
+
+use crate::model::Timestamp;
+use crate::model::entry::{ChunkSet, Entry, IndexRow, PayloadKind};
+use crate::store::put::Known;
+use crate::store::{Fetched, FetchedPayload, Stored, Totals};
+
+/// A type that can be read from a row of `R`.
+pub(super) trait Column<'r, R: Row>: Decode<'r, R::Database> + Type<R::Database> {}
+impl<'r, R: Row, T: Decode<'r, R::Database> + Type<R::Database>> Column<'r, R> for T {}
+
+/// A place as the `SELECT`s give it: 1 inline, 2 chunks, 3 URL, 0 none.
+fn place(number: i64) -> PayloadKind {
+    match number {
+        1 => PayloadKind::Inline,
+        2 => PayloadKind::Chunks,
+        3 => PayloadKind::Url,
+        _ => PayloadKind::None,
+    }
+}
+
+/// The number that [`place`] reads.
+pub(super) fn place_number(place: PayloadKind) -> i64 {
+    match place {
+        PayloadKind::Inline => 1,
+        PayloadKind::Chunks => 2,
+        PayloadKind::Url => 3,
+        PayloadKind::None => 0,
+    }
+}
+
+/// A size or count. Negative ones can only have been written by somebody else: taken for 0.
+pub(super) fn size(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn mode(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// `id, original_path, file_size, mtime_ns, updated_at, access_is_old, has_data`
+pub(super) fn index_row<'r, R: Row>(row: &'r R) -> Result<IndexRow>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    String: Column<'r, R>,
+{
+    Ok(IndexRow {
+        id: row.try_get(0)?,
+        original_path: row.try_get(1)?,
+        file_size: size(row.try_get(2)?),
+        mtime_ns: row.try_get(3)?,
+        updated_at: Timestamp(row.try_get(4)?),
+        access_is_old: row.try_get::<i64, _>(5)? != 0,
+        has_data: row.try_get::<i64, _>(6)? != 0,
+    })
+}
+
+/// `original_path, id, sha256, mtime_ns, mode, place, chunk_set, content_type, object_id, file_size`
+pub(super) fn known<R: Row>(rows: &[R]) -> Result<HashMap<String, Known>>
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+    R::Database: Database,
+{
+    let mut known = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let stored = Stored {
+            id: row.try_get(1)?,
+            sha256: row.try_get::<String, _>(2)?.parse().ok(),
+            mtime_ns: row.try_get(3)?,
+            mode: mode(row.try_get(4)?),
+            payload: place(row.try_get(5)?),
+            chunk_set: row.try_get::<Option<i64>, _>(6)?.map(ChunkSet),
+        };
+        let owner = (row.try_get(7)?, row.try_get(8)?);
+        known.insert(row.try_get(0)?, Known { stored, owner, file_size: size(row.try_get(9)?) });
+    }
+    Ok(known)
+}
+
+/// `id, original_path, file_size, sha256, mtime_ns, mode, image_data, chunk_set, first chunk, image_url`
+pub(super) fn fetched<'r, R: Row>(row: &'r R) -> Result<Fetched<'r>>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    &'r str: Column<'r, R>,
+    Option<i64>: Column<'r, R>,
+    Option<&'r str>: Column<'r, R>,
+    Option<&'r [u8]>: Column<'r, R>,
+{
+    let payload = if let Some(text) = row.try_get::<Option<&str>, _>(6)? {
+        FetchedPayload::Inline(text)
+    } else if let Some(set) = row.try_get::<Option<i64>, _>(7)? {
+        match row.try_get::<Option<&[u8]>, _>(8)? {
+            Some(bytes) => FetchedPayload::OneChunk(bytes),
+            None => FetchedPayload::Chunks(ChunkSet(set)),
+        }
+    } else {
+        match row.try_get::<&str, _>(9)? {
+            "" => FetchedPayload::None,
+            url => FetchedPayload::Url(url),
+        }
+    };
+    Ok(Fetched {
+        id: row.try_get(0)?,
+        original_path: row.try_get(1)?,
+        file_size: size(row.try_get(2)?),
+        sha256: row.try_get(3)?,
+        mtime_ns: row.try_get(4)?,
+        mode: mode(row.try_get(5)?),
+        payload,
+    })
+}
+
+/// `id, content_type, object_id, original_path, place, chunk_set, image_url, file_size,
+/// content_type_header, created_at, updated_at, last_accessed, sha256, mtime_ns, mode`
+pub(super) fn entry<'r, R: Row>(row: &'r R) -> Result<Entry>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    String: Column<'r, R>,
+    Option<i64>: Column<'r, R>,
+{
+    Ok(Entry {
+        id: row.try_get(0)?,
+        content_type: row.try_get(1)?,
+        object_id: row.try_get(2)?,
+        original_path: row.try_get(3)?,
+        payload: place(row.try_get(4)?),
+        chunk_set: row.try_get::<Option<i64>, _>(5)?.map(ChunkSet),
+        image_url: Some(row.try_get::<String, _>(6)?).filter(|url| !url.is_empty()),
+        file_size: size(row.try_get(7)?),
+        content_type_header: row.try_get(8)?,
+        created_at: Timestamp(row.try_get(9)?),
+        updated_at: Timestamp(row.try_get(10)?),
+        last_accessed: Timestamp(row.try_get(11)?),
+        sha256: row.try_get(12)?,
+        mtime_ns: row.try_get(13)?,
+        mode: mode(row.try_get(14)?),
+    })
+}
+
+/// `entries, inline, chunked, by URL, file bytes, database bytes`
+pub(super) fn totals<'r, R: Row>(row: &'r R) -> Result<Totals>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    Option<i64>: Column<'r, R>,
+{
+    let count = |column: usize| row.try_get::<i64, _>(column).map(size);
+    let (inline, chunked, by_url) = (count(1)?, count(2)?, count(3)?);
+    Ok(Totals {
+        entries: count(0)?,
+        with_data: inline + chunked + by_url,
+        inline,
+        chunked,
+        by_url,
+        file_bytes: count(4)?,
+        database_bytes: row.try_get::<Option<i64>, _>(5)?.map(size),
+    })
+}
