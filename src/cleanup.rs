@@ -49,11 +49,8 @@ pub async fn find(
         .await
         .expect("walking over a directory does not panic")
         .map_err(|source| CleanupError::UploadDir { path: shown, source })?;
-    let query = ListQuery {
-        not_accessed_days: Some(days),
-        sort: Sort::Accessed,
-        ..ListQuery::default()
-    };
+    let query =
+        ListQuery { not_accessed_days: Some(days), sort: Sort::Accessed, ..ListQuery::default() };
     let mut candidates = Candidates::default();
     for entry in store.list(&query).await? {
         match UploadPath::parse(&entry.original_path) {

@@ -120,9 +120,7 @@ impl Capture {
             .map(|n| {
                 let reader =
                     reader::Reader::new(shared.clone(), ready.clone(), permits, runtime.clone());
-                std::thread::Builder::new()
-                    .name(format!("reader-{n}"))
-                    .spawn(move || reader.run())
+                std::thread::Builder::new().name(format!("reader-{n}")).spawn(move || reader.run())
             })
             .collect::<Result<_, _>>()?;
         let incoming = Arc::new(tokio::sync::Mutex::new(incoming));

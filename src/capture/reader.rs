@@ -29,7 +29,7 @@ pub fn permits(bytes: u64) -> u32 {
 #[derive(Debug)]
 pub enum Ready {
     /// Wholly in memory.
-    Small(Prepared),
+    Small(Box<Prepared>),
     /// To be streamed.
     Large(Box<LargeFile>),
 }
@@ -144,7 +144,7 @@ impl Reader {
             path: due.path.clone(),
             stat,
         };
-        Ok(Some(Ready::Small(Prepared { entry, seen, permit })))
+        Ok(Some(Ready::Small(Box::new(Prepared { entry, seen, permit }))))
     }
 
     fn open(&mut self, due: &Due) -> Result<Option<OpenFile>, Outcome> {

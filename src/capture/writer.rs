@@ -36,10 +36,7 @@ struct Pending {
 }
 
 impl Writer {
-    pub fn new(
-        shared: Arc<Shared>,
-        incoming: Arc<Mutex<mpsc::UnboundedReceiver<Ready>>>,
-    ) -> Self {
+    pub fn new(shared: Arc<Shared>, incoming: Arc<Mutex<mpsc::UnboundedReceiver<Ready>>>) -> Self {
         Self { shared, incoming }
     }
 
@@ -68,7 +65,7 @@ impl Writer {
                 Ready::Large(large) => return (batch, Some(large)),
                 Ready::Small(prepared) => {
                     weight += prepared.entry.weight();
-                    batch.push(prepared);
+                    batch.push(*prepared);
                 }
             }
             if weight >= BATCH.0 || batch.len() >= BATCH.1 {
@@ -83,12 +80,8 @@ impl Writer {
         let (entries, pending): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .map(|Prepared { entry, seen, permit }| {
-                let pending = Pending {
-                    path: entry.path.clone(),
-                    stat: entry.stat,
-                    seen,
-                    _permit: permit,
-                };
+                let pending =
+                    Pending { path: entry.path.clone(), stat: entry.stat, seen, _permit: permit };
                 (entry, pending)
             })
             .unzip();

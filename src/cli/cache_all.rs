@@ -71,19 +71,15 @@ pub async fn cache_all(context: &Context) -> Result<Tally, Failure> {
     let counters = &context.health.counters;
     let scanner = capture.scanner();
     let work = store_all(capture, scanner);
-    let (scanned, drained) = progress::during(
-        "caching",
-        || None,
-        || Counters::get(&counters.captured_files),
-        work,
-    )
-    .await
-    .map_err(|error| match error {
-        Trouble::Scan(error) => {
-            Failure::other(format!("cannot read the upload directory {root}: {error}"))
-        }
-        Trouble::Died(error) => Failure::other(error),
-    })?;
+    let (scanned, drained) =
+        progress::during("caching", || None, || Counters::get(&counters.captured_files), work)
+            .await
+            .map_err(|error| match error {
+                Trouble::Scan(error) => {
+                    Failure::other(format!("cannot read the upload directory {root}: {error}"))
+                }
+                Trouble::Died(error) => Failure::other(error),
+            })?;
     Ok(Tally {
         cached: Counters::get(&counters.captured_files),
         unchanged: scanned.unchanged + Counters::get(&counters.unchanged_files),

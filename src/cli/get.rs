@@ -53,7 +53,12 @@ impl Get {
         Ok(Exit::Done)
     }
 
-    async fn fetch(&self, context: &Context, id: i64, path: &UploadPath) -> Result<Content, Failure> {
+    async fn fetch(
+        &self,
+        context: &Context,
+        id: i64,
+        path: &UploadPath,
+    ) -> Result<Content, Failure> {
         let mut content = None;
         context
             .store

@@ -29,8 +29,10 @@ pub async fn during<T>(
     }
     let bar = ProgressBar::new(0);
     bar.set_style(
-        ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} files, {per_sec}, {eta} left")
-            .expect("the template is sound"),
+        ProgressStyle::with_template(
+            "{prefix} {wide_bar} {pos}/{len} files, {per_sec}, {eta} left",
+        )
+        .expect("the template is sound"),
     );
     bar.set_prefix(verb);
     loop {

@@ -232,13 +232,7 @@ pub fn tell_farewell(farewell: &Farewell) -> Exit {
     let took_ms = took.as_millis() as u64;
     match outcome {
         Ok(drained) if drained.unsaved == 0 => {
-            tracing::info!(
-                event = "drained",
-                saved,
-                unsaved = 0,
-                took_ms,
-                "every upload is safe"
-            );
+            tracing::info!(event = "drained", saved, unsaved = 0, took_ms, "every upload is safe");
             Exit::Done
         }
         Ok(drained) => {

@@ -12,7 +12,12 @@ pub struct Completions {
 
 impl Completions {
     pub fn print(&self) -> Exit {
-        clap_complete::generate(self.shell, &mut Cli::command(), "imagecached", &mut std::io::stdout());
+        clap_complete::generate(
+            self.shell,
+            &mut Cli::command(),
+            "imagecached",
+            &mut std::io::stdout(),
+        );
         Exit::Done
     }
 }

@@ -29,7 +29,8 @@ pub async fn run(parts: Arc<Parts>) {
     let mut state = state_file::Writer::default();
     loop {
         tokio::time::sleep(TICK).await;
-        let now = (Counters::get(&counters.captured_files), Counters::get(&counters.captured_bytes));
+        let now =
+            (Counters::get(&counters.captured_files), Counters::get(&counters.captured_bytes));
         if now.0 != told.0 && told.2.elapsed() >= SUMMARY {
             let (files, bytes) = (now.0 - told.0, now.1 - told.1);
             let unsaved = parts.scanner.unsaved().0;

@@ -68,10 +68,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(
-        restore: Restore,
-        batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
-    ) -> io::Result<Self> {
+    pub fn new(restore: Restore, batches: Arc<Mutex<VecDeque<Vec<Missing>>>>) -> io::Result<Self> {
         let placer = Placer::new(&restore.upload_dir)?;
         Ok(Self { restore, batches, placer, buffer: Vec::new(), done: Done::default() })
     }
@@ -142,11 +139,13 @@ impl Worker {
             })
             .await
             .map_err(Halt::Store)?;
+        for part in parts {
+            self.note(part);
+        }
+        self.publish(written)?;
         if let Some(stop) = halt {
             return Err(Halt::Stop(stop));
         }
-        self.done.parts.append(&mut parts);
-        self.publish(written)?;
         for entry in large {
             match self.large(&entry).await? {
                 Ok(file) => self.publish(vec![file])?,
@@ -284,9 +283,7 @@ fn refused(path: &UploadPath, error: PlaceError) -> Refused {
     match error {
         PlaceError::Exists => Refused::This(Part::Kept),
         PlaceError::Full(source) => Refused::All(Stop::DiskFull(source)),
-        other => {
-            Refused::This(Part::Failed { path: path.to_string(), reason: other.to_string() })
-        }
+        other => Refused::This(Part::Failed { path: path.to_string(), reason: other.to_string() }),
     }
 }
 

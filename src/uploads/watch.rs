@@ -3,8 +3,8 @@
 //! What it tells is a hint where to look, never the truth: between an event and the look at the
 //! file anything may have happened. Everything that it may miss, a scan finds.
 
-use std::io;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
