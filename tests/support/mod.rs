@@ -1,3 +1,6 @@
 //! What several test programs share.
 
+#![allow(dead_code, reason = "not every test program uses everything")]
+
 pub mod database;
+pub mod program;

@@ -1,0 +1,296 @@
+//! The real program on a real upload directory and a real database.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use imagecached::store::{ListQuery, Store, Target};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::database::{Database, Kind};
+
+/// How long anything may take before a test gives up. A machine that is merely slow stays below it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An upload directory and a database of their own, and the program to work on them.
+pub struct Sandbox {
+    pub database: Database,
+    pub uploads: PathBuf,
+    runtime: Runtime,
+    directory: TempDir,
+}
+
+impl Sandbox {
+    /// On the file system of the temporary directory.
+    pub fn new(kind: Kind) -> Self {
+        Self::beneath(kind, &std::env::temp_dir())
+    }
+
+    /// On the file system of `parent`: `/dev/shm` is a tmpfs.
+    pub fn beneath(kind: Kind, parent: &Path) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let database = runtime.block_on(Database::fresh(kind));
+        let directory = TempDir::with_prefix_in("imagecached-", parent).expect("a directory");
+        let uploads = directory.path().join("media");
+        fs::create_dir(&uploads).expect("an upload directory");
+        Self { database, uploads, runtime, directory }
+    }
+
+    /// A directory beside the upload directory, on the same file system.
+    pub fn beside(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The database's URL.
+    pub fn url(&self) -> String {
+        match &self.database.target {
+            Target::Postgres(url) | Target::MySql(url) => url.clone(),
+            Target::Sqlite(path) => format!("sqlite://{}", path.display()),
+        }
+    }
+
+    /// The program with these arguments; nothing of the caller's settings reaches it.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagecached"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("IMAGECACHED_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(args)
+            .current_dir(self.directory.path())
+            .env("DATABASE_URL", self.url())
+            .env("IMAGECACHED_UPLOAD_DIR", &self.uploads)
+            .env("IMAGECACHED_STATE_DIR", self.directory.path())
+            .env("IMAGECACHED_LOG_FORMAT", "logfmt")
+            .env("IMAGECACHED_LOG_LEVEL", "debug");
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn output(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the program starts")
+    }
+
+    /// Runs the program, which must succeed, and gives what it printed.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let output = self.output(args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?} ended with {}:\n{stderr}", output.status);
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Starts the program in a process group of its own.
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(self.command(args))
+    }
+
+    /// Starts `watch` and waits until it watches.
+    pub fn watch(&self) -> Running {
+        let mut running = self.start(&["watch"]);
+        running.wait_for_log("event=watching");
+        running
+    }
+
+    /// Writes a file, and the directories above it, as an app does.
+    pub fn write(&self, path: &str, bytes: &[u8]) {
+        let file = self.uploads.join(path);
+        fs::create_dir_all(file.parent().expect("a directory")).expect("directories");
+        fs::write(file, bytes).expect("a file");
+    }
+
+    /// Empties the upload directory, as a deploy does.
+    pub fn wipe(&self) {
+        fs::remove_dir_all(&self.uploads).expect("the upload directory goes");
+        fs::create_dir(&self.uploads).expect("an upload directory");
+    }
+
+    /// The upload directory's files and their contents.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        files_beneath(&self.uploads)
+    }
+
+    /// Waits for something asynchronous.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// A store on the database, beside the program's.
+    pub fn store(&self) -> Arc<dyn Store> {
+        let _guard = self.runtime.enter();
+        self.database.open()
+    }
+
+    /// The paths that the database has entries for; none while the tables are not there.
+    pub fn paths(&self) -> Vec<String> {
+        let store = self.store();
+        let listed = self.block_on(async {
+            let listed = store.list(&ListQuery::default()).await;
+            store.close().await;
+            listed
+        });
+        let mut paths: Vec<_> =
+            listed.unwrap_or_default().into_iter().map(|entry| entry.original_path).collect();
+        paths.sort();
+        paths
+    }
+
+    /// What the database holds: path to content, as a restore into an empty directory gives it.
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let empty = TempDir::new_in(self.beside()).expect("a directory");
+        let mut restore = self.command(&["restore"]);
+        let output = restore.env("IMAGECACHED_UPLOAD_DIR", empty.path()).output();
+        let output = output.expect("the program starts");
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the restore ended with {}:\n{log}", output.status);
+        files_beneath(empty.path())
+    }
+
+    /// The content that the database holds for one path.
+    pub fn content(&self, path: &str) -> Vec<u8> {
+        let output = self.output(&["get", "--", path]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "get {path:?}: {stderr}");
+        output.stdout
+    }
+
+    /// Waits until the database has this many entries.
+    pub fn wait_for_entries(&self, count: usize) {
+        wait_until(&format!("{count} entries"), || self.paths().len() == count);
+    }
+
+    /// Waits until the database holds this very content for one path.
+    pub fn wait_for_content(&self, path: &str, content: &[u8]) {
+        wait_until(&format!("the new content of {path}"), || {
+            let output = self.output(&["get", "--", path]);
+            output.status.success() && output.stdout == content
+        });
+    }
+
+    /// Removes the database.
+    pub fn remove(self) {
+        self.runtime.block_on(self.database.remove());
+    }
+}
+
+/// The files beneath a directory and their contents.
+pub fn files_beneath(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(root) {
+        let entry = entry.expect("a readable tree");
+        if entry.file_type().is_file() {
+            let path = entry.path().strip_prefix(root).expect("beneath it");
+            let path = path.to_string_lossy().into_owned();
+            files.insert(path, fs::read(entry.path()).expect("a readable file"));
+        }
+    }
+    files
+}
+
+/// Waits until something holds; fails, saying what, when it does not come about.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The program while it runs, with its log.
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    log: Vec<String>,
+}
+
+impl Running {
+    /// Starts a command in a process group of its own and reads its standard error.
+    pub fn start(mut command: Command) -> Self {
+        command.stderr(Stdio::piped()).stdin(Stdio::null()).process_group(0);
+        let mut child = command.spawn().expect("the program starts");
+        let stderr = child.stderr.take().expect("standard error is a pipe");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines, log: Vec::new() }
+    }
+
+    /// The program's process id; its group has the same number.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a pid")
+    }
+
+    /// Sends the program a signal.
+    pub fn signal(&self, number: i32) {
+        send(self.pid(), number);
+    }
+
+    /// Sends every process of the program's group a signal.
+    pub fn signal_group(&self, number: i32) {
+        send(-self.pid(), number);
+    }
+
+    /// Waits for a log line that contains `text` and has not been waited for before; gives it.
+    pub fn wait_for_log(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.log.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("waited in vain for {text:?} in the log:\n{}", self.log.join("\n"))
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the log ended without {text:?}:\n{}", self.log.join("\n"))
+                }
+            }
+        }
+    }
+
+    /// Waits for the program's end; gives how it ended and its whole log.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().expect("the program ends");
+        self.log.extend(self.lines.iter());
+        (status, std::mem::take(&mut self.log).join("\n"))
+    }
+
+    /// Asks the program to end, and waits for it; gives how it ended and its whole log.
+    pub fn stop(self) -> (ExitStatus, String) {
+        self.signal(15);
+        self.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal_group(9);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn send(pid: i32, signal: i32) {
+    let target = pid.to_string();
+    // The shell's builtin knows negative numbers for groups.
+    let status = Command::new("kill").args([&format!("-{signal}"), "--", &target]).status();
+    assert!(status.expect("kill runs").success(), "no process {target}");
+}
