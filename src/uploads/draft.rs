@@ -118,15 +118,18 @@ impl Draft {
 
     /// Gives a file without a name its first one. Fails with `EXIST` when the name is taken.
     fn link_nameless(&self) -> Result<Named, Errno> {
-        let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        let linked = linkat(CWD, link, &self.directory, &self.name, AtFlags::SYMLINK_FOLLOW);
-        let linked = match linked {
-            // Without /proc there is the descriptor itself, if the kernel (6.10) lets us.
+        let dir = &self.directory;
+        let linked = match linkat(&self.file, "", dir, &self.name, AtFlags::EMPTY_PATH) {
+            // Before Linux 6.10 only a privileged program may name a file by its descriptor alone;
+            // through /proc any program may.
             Err(Errno::NOENT) => {
-                linkat(&self.file, "", &self.directory, &self.name, AtFlags::EMPTY_PATH)
+                let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                linkat(CWD, link, dir, &self.name, AtFlags::SYMLINK_FOLLOW)
             }
             linked => linked,
         };
+        // One of these errors may have had another cause, such as a directory deleted meanwhile.
+        // Then the next drafts have a hidden name without need, which does no harm.
         if linked.is_err_and(|error| error != Errno::EXIST) {
             self.named_drafts.store(true, Ordering::Relaxed);
         }

@@ -30,6 +30,9 @@ const WANTED: EventKindMask = EventKindMask::CREATE
     .union(EventKindMask::ACCESS_CLOSE);
 
 /// Something has happened at this place. All paths are relative to the upload directory.
+///
+/// There may be nothing at the place any more, or never was: a file made without a name
+/// (`O_TMPFILE`, as a restore does) is told as `#` and its inode's number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Somebody who had the file open for writing has closed it.

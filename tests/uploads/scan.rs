@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
 use imagecached::uploads::{Event, Found, Scanned, Watch, scan};
@@ -120,6 +121,29 @@ fn missing_is_told_apart_from_vanished() {
 }
 
 #[test]
+fn what_vanishes_during_a_scan_is_no_error() {
+    let dir = on_disk();
+    let root = dir.path();
+    fs::write(root.join("stays"), "x").unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                fs::create_dir_all(root.join("comes/and/goes")).unwrap();
+                fs::write(root.join("comes/and/goes/f"), "x").unwrap();
+                fs::remove_dir_all(root.join("comes")).unwrap();
+            }
+        });
+        for _ in 0..500 {
+            let (files, told, _) = scanned(root, "");
+            assert!(files.contains(&("stays".to_owned(), 1)));
+            assert_eq!(told, [""; 0]);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn a_scan_ends_when_told() {
     let dir = on_disk();
     for number in 0..10 {
@@ -148,7 +172,7 @@ fn without_privilege() {
     let closed = dir.path().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::write(closed.join("in"), "x").unwrap();
-    fs::set_permissions(&closed, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
     let (files, told, _) = scanned(dir.path(), "");
     let (sink, events) = channel();
     let _watch = Watch::start(dir.path(), move |event| drop(sink.send(event))).unwrap();
