@@ -108,7 +108,12 @@ pub(super) fn is_cut(error: &sqlx::Error) -> bool {
 
 /// Two writers met, and the database has undone this one.
 pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(_)) && trouble_of(error) == Trouble::Busy
+    match error {
+        // SQLite has waited for the lock already, as long as it was told to.
+        sqlx::Error::Database(error) if matches!(vendor(&**error), Vendor::Sqlite(5)) => false,
+        sqlx::Error::Database(_) => trouble_of(error) == Trouble::Busy,
+        _ => false,
+    }
 }
 
 fn trouble_of(error: &sqlx::Error) -> Trouble {

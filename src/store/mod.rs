@@ -8,6 +8,7 @@ mod postgres;
 mod put;
 mod retry;
 mod rows;
+mod sqlite;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -241,7 +242,8 @@ pub trait Store: Send + Sync + fmt::Debug {
 pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match target {
         Target::Postgres(url) => Arc::new(postgres::Postgres::open(url, options)?),
-        Target::MySql(_) | Target::Sqlite(_) => todo!(),
+        Target::Sqlite(file) => Arc::new(sqlite::Sqlite::open(file, options)),
+        Target::MySql(_) => todo!(),
     })
 }
 
