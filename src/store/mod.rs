@@ -4,6 +4,7 @@
 //! suite (`tests/store_contract.rs`) holds all of them to what is written here.
 
 mod error;
+mod mysql;
 mod postgres;
 mod put;
 mod retry;
@@ -243,7 +244,7 @@ pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreE
     Ok(match target {
         Target::Postgres(url) => Arc::new(postgres::Postgres::open(url, options)?),
         Target::Sqlite(file) => Arc::new(sqlite::Sqlite::open(file, options)),
-        Target::MySql(_) => todo!(),
+        Target::MySql(url) => Arc::new(mysql::MySql::open(url, options)?),
     })
 }
 
