@@ -67,6 +67,7 @@ contract! {
     the_database_tells_about_itself
     an_owner_is_kept_until_another_is_given
     access_is_noted
+    a_refused_value_is_told_and_the_rest_can_be_stored
 }
 
 fn path(text: &str) -> UploadPath {
@@ -758,4 +759,42 @@ async fn a_missing_directory_is_named() {
     let options = Options { connections: 2, acquire_timeout: Duration::from_secs(5) };
     let error = store::open(&target, &options).unwrap().migrate().await.unwrap_err();
     assert!(error.to_string().contains("/nonexistent/deep does not exist"), "{error}");
+}
+
+async fn a_refused_value_is_told_and_the_rest_can_be_stored(
+    store: &dyn Store,
+    database: &Database,
+) {
+    let bad = match database.kind {
+        // SQLite takes everything that fits into a gigabyte.
+        Kind::Sqlite => return,
+        Kind::Postgres | Kind::PgBouncer => NewEntry { mime: "a\0b".into(), ..entry("b", b"b", 1) },
+        Kind::MariaDb => NewEntry { mime: "m".repeat(300), ..entry("b", b"b", 1) },
+    };
+    let batch = [entry("a", b"a", 1), bad, entry("c", b"c", 1)];
+    let error = store.put(&batch).await.unwrap_err();
+    assert_eq!(error.trouble, Trouble::Value, "{error}");
+    assert!(!error.is_temporary());
+    assert!(index(store).await.is_empty(), "half a batch was stored");
+    for entry in batch {
+        let alone = store.put(std::slice::from_ref(&entry)).await;
+        assert_eq!(alone.is_err(), entry.path.as_str() == "b");
+    }
+    assert_eq!(index(store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_value_beyond_the_packet_is_refused_with_its_cure() {
+    let database = Database::fresh(Kind::MariaDb).await;
+    let store = database.open();
+    store.migrate().await.unwrap();
+    let most = database.numbers("SELECT CAST(@@max_allowed_packet AS SIGNED)").await[0];
+    let text = "A".repeat(usize::try_from(most).unwrap());
+    let large = NewEntry { payload: NewPayload::Inline(text), ..entry("large", b"", 1) };
+    let error = store.put(&[entry("a", b"a", 1), large]).await.unwrap_err();
+    assert_eq!(error.trouble, Trouble::Value, "{error}");
+    assert!(error.to_string().contains("raise max_allowed_packet to at least"), "{error}");
+    store.put(&[entry("a", b"a", 1)]).await.unwrap();
+    store.close().await;
+    database.remove().await;
 }

@@ -199,7 +199,7 @@ fn sqlite(code: i32) -> Trouble {
         8 | 13 => Trouble::Full,
         3 | 23 => Trouble::Denied,
         14 | 10 => Trouble::Away,
-        18 | 19 | 20 => Trouble::Value,
+        18..=20 => Trouble::Value,
         _ => Trouble::Other,
     }
 }

@@ -1,7 +1,7 @@
 //! The store: the image cache in the app's own database, behind one trait in the words of the domain.
 //!
-//! Each database has its own plain file of SQL ([`postgres`], [`mysql`], [`sqlite`]); one contract
-//! suite (`tests/store_contract.rs`) holds all of them to what is written here.
+//! Each database has its own plain files of SQL (`postgres`, `mysql`, `sqlite`); one contract suite
+//! (`tests/store_contract`) holds all of them to what is written here.
 
 mod error;
 mod mysql;
@@ -188,8 +188,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Stores entries, in one transaction: creates what is new and replaces what is there
     /// (`created_at`, and an owner that is not given, are kept). Where content, mtime and mode are
-    /// the stored ones and the payload is there, the row is not written. One path comes once. Chunks
-    /// that the entries referred to before are removed.
+    /// the stored ones and the payload is there in the form given, the row is not written. One path
+    /// comes once. Chunks that the entries referred to before are removed, and so are new ones that
+    /// turn out not to be needed because the content was stored already.
     async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError>;
 
     /// Writes new mtimes and modes of files whose content has not changed.

@@ -17,7 +17,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder, Row};
 use tokio::sync::OnceCell;
 
-use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::StoreError;
 use crate::store::retry::unit;
@@ -122,9 +122,11 @@ impl MySql {
                 "{bytes} bytes are more than the server takes at a time (max_allowed_packet = {})",
                 room + PACKET_MARGIN
             ),
-            cure: Some(format!(
-                "raise max_allowed_packet to at least {needed}M, or lower inline_limit"
-            )),
+            cure: Some(if bytes > CHUNK_BYTES + PACKET_MARGIN {
+                format!("raise max_allowed_packet to at least {needed}M, or lower inline_limit")
+            } else {
+                format!("raise max_allowed_packet to at least {needed}M")
+            }),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The tables in an SQLite file: which version is there, and how to get to ours.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, Executor, Result, Row, SqliteConnection};
@@ -76,6 +77,7 @@ impl Sqlite {
             .await?;
             unit.commit().await?;
         }
+        self.ours.store(true, Ordering::Relaxed);
         // Switching takes the whole file for a moment and does not wait for others: try for a while.
         for _ in 0..50 {
             match connection.execute("PRAGMA journal_mode = WAL").await {
