@@ -70,7 +70,7 @@ impl StoreError {
     }
 
     /// The tables in the database are of another version than this program needs.
-    pub(super) fn schema(operation: String, found: Option<i64>, ours: i64) -> Self {
+    fn schema(operation: String, found: Option<i64>, ours: i64) -> Self {
         let (cause, cure) = match found {
             Some(found) if found > ours => (
                 format!("the tables have version {found}, and this program knows up to {ours}"),
@@ -82,6 +82,19 @@ impl StoreError {
             None => ("the tables are missing".to_owned(), MIGRATE),
         };
         Self { operation, trouble: Trouble::Schema, cause, cure: Some(cure.to_owned()) }
+    }
+}
+
+/// Fails unless the tables found are of our version.
+pub(super) fn judge_schema(
+    operation: &str,
+    found: Option<i64>,
+    ours: i64,
+) -> Result<(), StoreError> {
+    if found == Some(ours) {
+        Ok(())
+    } else {
+        Err(StoreError::schema(operation.to_owned(), found, ours))
     }
 }
 

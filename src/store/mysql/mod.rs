@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, judge_schema};
 use crate::store::retry::unit;
 use crate::store::{
     Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
@@ -180,14 +180,14 @@ impl Store for MySql {
     async fn migrate(&self) -> Result<(i64, i64), StoreError> {
         let done = unit(|| self.migrate_once()).await;
         let (before, after) = self.told("create the tables", done).await?;
-        schema::judge("create the tables in MySQL/MariaDB", Some(after))?;
+        judge_schema("create the tables in MySQL/MariaDB", Some(after), schema::LATEST)?;
         Ok((before, after))
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         let done = unit(|| self.version_once()).await;
         let version = self.told("check the tables", done).await?;
-        schema::judge("check the tables in MySQL/MariaDB", version)
+        judge_schema("check the tables in MySQL/MariaDB", version, schema::LATEST)
     }
 
     async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {

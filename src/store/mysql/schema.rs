@@ -2,7 +2,6 @@
 
 use sqlx::{Connection, Executor, MySqlConnection, Result, Row};
 
-use crate::store::error::StoreError;
 use crate::store::mysql::MySql;
 use crate::store::retry::begin;
 
@@ -16,15 +15,6 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 /// Locks are the whole server's: ours bears the database's name, as a hash because of its length.
 const LOCK: &str = "SELECT CAST(GET_LOCK(CONCAT('imagecached ', SHA1(DATABASE())), 60) AS SIGNED)";
 const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('imagecached ', SHA1(DATABASE())))";
-
-/// Fails unless the tables are of our version.
-pub(super) fn judge(operation: &str, found: Option<i64>) -> std::result::Result<(), StoreError> {
-    if found == Some(LATEST) {
-        Ok(())
-    } else {
-        Err(StoreError::schema(operation.to_owned(), found, LATEST))
-    }
-}
 
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut MySqlConnection) -> Result<Option<i64>> {

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
-use crate::store::error::{MIGRATE, StoreError};
+use crate::store::error::{MIGRATE, StoreError, judge_schema};
 use crate::store::retry::{begin_with, unit};
 use crate::store::{
     Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
@@ -163,14 +163,14 @@ impl Store for Sqlite {
         self.directory_is_there()?;
         let done = unit(|| self.migrate_once()).await;
         let (before, after) = self.told("create the tables", done).await?;
-        schema::judge("create the tables in SQLite", Some(after))?;
+        judge_schema("create the tables in SQLite", Some(after), schema::LATEST)?;
         Ok((before, after))
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         let done = unit(|| self.version_once()).await;
         let version = self.told("check the tables", done).await?;
-        schema::judge("check the tables in SQLite", version)
+        judge_schema("check the tables in SQLite", version, schema::LATEST)
     }
 
     async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {

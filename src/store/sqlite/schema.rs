@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, Executor, Result, Row, SqliteConnection};
 
-use crate::store::error::StoreError;
 use crate::store::sqlite::Sqlite;
 
 /// Every step ever made, in order; a step is never changed once it is released.
@@ -16,15 +15,6 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 
 /// Marks a file that this program made (`PRAGMA application_id`): the bytes of `imgc`.
 const OURS: i64 = i32::from_be_bytes(*b"imgc") as i64;
-
-/// Fails unless the tables are of our version.
-pub(super) fn judge(operation: &str, found: Option<i64>) -> std::result::Result<(), StoreError> {
-    if found == Some(LATEST) {
-        Ok(())
-    } else {
-        Err(StoreError::schema(operation.to_owned(), found, LATEST))
-    }
-}
 
 /// Whether this program made the file.
 pub(super) async fn is_ours(connection: &mut SqliteConnection) -> Result<bool> {
