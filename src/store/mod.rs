@@ -13,7 +13,6 @@ mod sqlite;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,20 +20,9 @@ use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
 
+pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, PayloadKind};
 use crate::model::{Digest, UploadPath};
-
-/// Where the database is: what a `DATABASE_URL` says once it has been understood. Holds the password,
-/// so its `Debug` shows none.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Target {
-    /// PostgreSQL; a URL that the driver understands.
-    Postgres(String),
-    /// MySQL or MariaDB; a URL that the driver understands.
-    MySql(String),
-    /// An SQLite file.
-    Sqlite(PathBuf),
-}
 
 /// How the store is opened. Opening connects to nothing: the first call does.
 #[derive(Debug, Clone)]
@@ -247,14 +235,4 @@ pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreE
         Target::Sqlite(file) => Arc::new(sqlite::Sqlite::open(file, options)),
         Target::MySql(url) => Arc::new(mysql::MySql::open(url, options)?),
     })
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Postgres(_) => f.write_str("Postgres(…)"),
-            Self::MySql(_) => f.write_str("MySql(…)"),
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-        }
-    }
 }
