@@ -179,7 +179,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// the stored ones and the payload is there in the form given, the row is not written. One path
     /// comes once. Chunks that the entries referred to before are removed, and so are new ones that
     /// turn out not to be needed because the content was stored already.
-    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError>;
+    ///
+    /// Says of each entry whether its content was written: not when it was the stored one.
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError>;
 
     /// Writes new mtimes and modes of files whose content has not changed.
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
