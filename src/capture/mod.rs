@@ -15,6 +15,7 @@ mod large;
 mod queue;
 mod reader;
 pub mod scan;
+mod trouble;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub index: Mutex<Index>,
     pub queue: Queue,
     pub health: Arc<Health>,
+    limits: trouble::Limits,
     budget: Arc<Semaphore>,
 }
 
@@ -113,6 +115,7 @@ impl Capture {
             upload_dir,
             store,
             health,
+            limits: trouble::Limits::default(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();

@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::capture::Shared;
 use crate::capture::large::LargeFile;
+use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
 use crate::model::health::Counters;
 use crate::model::settle::{Due, Outcome, Rules, Writers};
@@ -183,11 +183,7 @@ impl Reader {
     }
 
     fn failed_io(&self, due: &Due, error: &std::io::Error) -> Outcome {
-        super::writer::note_failure(
-            &self.shared,
-            &due.path,
-            &format!("cannot read {}: {error}", due.path),
-        );
+        trouble::file_failed(&self.shared, &due.path, &format!("cannot read it: {error}"));
         Outcome::Failed
     }
 }

@@ -15,6 +15,10 @@ use crate::uploads::{Found, scan};
 /// Paths whose `last_accessed` is renewed with one statement.
 const ACCESS_BATCH: usize = 500;
 
+/// As many things that cannot be cached are told as warnings, and as many are told at all.
+const TOLD_ALOUD: usize = 50;
+const MOST_TOLD: usize = 10_000;
+
 /// What a scan has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -143,12 +147,19 @@ impl Scanner {
         }
     }
 
-    /// Says why something is not cached, once for as long as the process runs.
+    /// Says why something is not cached, once for as long as the process runs, and aloud only the
+    /// first times: a tree may be full of links.
     pub fn tell_once(&self, shown: &str, reason: &str) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody's endless supply of odd names must not fill the memory.
-        if told.len() < 10_000 && told.insert(format!("{shown}\0{reason}")) {
-            tracing::warn!(event = "skipped", path = shown, reason, "not cached");
+        if told.len() >= MOST_TOLD || !told.insert(format!("{shown}\0{reason}")) {
+            return;
+        }
+        let path = shown;
+        if told.len() <= TOLD_ALOUD {
+            tracing::warn!(event = "skipped", path, reason, "not cached");
+        } else {
+            tracing::debug!(event = "skipped", path, reason, "not cached");
         }
     }
 }

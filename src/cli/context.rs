@@ -33,10 +33,24 @@ impl Context {
         };
         let store = store::open(&settings.database.target, &options)?;
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        for note in &settings.database.notes {
+        Ok(Self { settings: Arc::new(settings), store, health: Arc::default(), platform })
+    }
+
+    /// Tells with what the program has started.
+    pub fn tell_started(&self, command: &str, upload_dir: &UploadDir) {
+        for note in &self.settings.database.notes {
             tracing::info!(event = "database_url", "{note}");
         }
-        Ok(Self { settings: Arc::new(settings), store, health: Arc::default(), platform })
+        tracing::info!(
+            event = "started",
+            version = env!("CARGO_PKG_VERSION"),
+            command,
+            upload_dir = %upload_dir.root().display(),
+            database = self.store.product(),
+            platform = self.platform.as_ref().map_or("", |platform| platform.name),
+            "guarding {}",
+            upload_dir.root().display()
+        );
     }
 
     /// The upload directory, checked: one that cannot be meant is refused.

@@ -42,8 +42,9 @@ impl Run {
     pub async fn run(self, context: Context) -> Result<ExitCode, Failure> {
         let deadline = Instant::now() + context.settings.boot_deadline;
         let mut signals = Signals::listen()?;
-        warn_of_lone_sqlite(&context);
         let upload_dir = context.made_upload_dir()?;
+        context.tell_started("run", &upload_dir);
+        warn_of_lone_sqlite(&context);
         let mut daemon = Daemon::start(context, upload_dir)?;
         let begun = match boot(&daemon.parts, &mut signals, deadline).await? {
             Boot::Begun(begun) => begun,

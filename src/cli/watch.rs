@@ -17,8 +17,9 @@ const HURRY: Duration = Duration::from_secs(5);
 pub async fn watch(context: Context) -> Result<Exit, Failure> {
     let limit = context.settings.shutdown_limit;
     let mut signals = Signals::listen()?;
-    warn_of_lone_sqlite(&context);
     let upload_dir = context.made_upload_dir()?;
+    context.tell_started("watch", &upload_dir);
+    warn_of_lone_sqlite(&context);
     let mut daemon = Daemon::start(context, upload_dir)?;
     daemon.watch()?;
     daemon.keep(Begun { learn_only: true, ..Begun::default() });
