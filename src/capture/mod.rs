@@ -39,6 +39,8 @@ const QUEUE_CAPACITY: usize = 20_000;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub patterns: Patterns,
+    /// The owning model and object of every file (`content_type`, `object_id`), when it is known.
+    pub owner: Option<(String, String)>,
     pub rules: Rules,
     /// Files up to this size, in bytes, go into the row in base64.
     pub inline_limit: u64,

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::capture::Shared;
+use crate::capture::{Shared, trouble};
 use crate::model::settle::Sign;
 use crate::model::{FileStat, IndexRow, Look, UploadPath};
 use crate::store::StoreError;
@@ -54,6 +54,11 @@ impl Scanner {
         if self.shared.options.patterns.takes(&path) {
             self.shared.queue.note(path, sign);
         }
+    }
+
+    /// Says that the database has answered somebody.
+    pub fn note_database_back(&self) {
+        trouble::database_back(&self.shared);
     }
 
     /// Takes notice of a file that somebody has asked for by name, whatever the patterns say.

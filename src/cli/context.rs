@@ -83,6 +83,7 @@ impl Context {
         let settings = &self.settings;
         Options {
             patterns: settings.patterns.clone(),
+            owner: None,
             rules: Rules { quiet: settings.quiet, held_open: settings.held_open },
             inline_limit: settings.inline_limit.0,
             bytes_in_flight: settings.bytes_in_flight.0,

@@ -184,7 +184,7 @@ async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> Ex
     if let Some(exit) = exit {
         tracing::info!(event = "app_exited", code = exit.code(), "the app has ended");
     }
-    let farewell = daemon.finish(deadline).await;
+    let farewell = daemon.finish(deadline, another_signal(&mut signals, asked)).await;
     tell_farewell(&farewell);
     let exit = match exit {
         Some(exit) => exit,
@@ -210,6 +210,18 @@ fn pass_on(child: &Child, signal: Signal) {
     if let Err(error) = child.signal(signal.number) {
         let (shown, reason) = (signal.name(), error.to_string());
         tracing::warn!(event = "signal", signal = shown, reason, "cannot pass it on");
+    }
+}
+
+/// Resolves when somebody asks to end a second time; `first` is when that happened first, if it did.
+pub async fn another_signal(signals: &mut Signals, mut first: Option<Instant>) {
+    loop {
+        end_signal(signals).await;
+        match first {
+            None => first = Some(Instant::now()),
+            Some(first) if first.elapsed() > SAME_SIGNAL => return,
+            Some(_) => {}
+        }
     }
 }
 

@@ -69,9 +69,7 @@ impl Keeper {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }
-        if self.parts.context.health.set_database_away(None) {
-            tracing::info!(event = "database_back", "the database answers");
-        }
+        self.parts.scanner.note_database_back();
     }
 
     async fn restore_once(&self) {
@@ -119,6 +117,9 @@ impl Keeper {
         let mut day = Instant::now() + DAY;
         self.sweep().await;
         loop {
+            if let Some(intake) = &self.intake {
+                intake.check_root();
+            }
             self.scan().await;
             if Instant::now() >= day {
                 day = Instant::now() + DAY;
@@ -180,6 +181,20 @@ impl Keeper {
             () = tokio::time::sleep(jittered(interval)) => {}
             () = asked => {}
             () = missed => {}
+            () = self.ask_for_the_database() => unreachable!("it asks for ever"),
+        }
+    }
+
+    /// Asks now and then whether a database that is away is back: there may be no upload that would
+    /// find it out.
+    async fn ask_for_the_database(&self) {
+        loop {
+            tokio::time::sleep(DATABASE_RETRY.1).await;
+            if self.parts.context.health.database_away().is_some()
+                && self.parts.context.prepare_store().await.is_ok()
+            {
+                self.parts.scanner.note_database_back();
+            }
         }
     }
 }
