@@ -14,7 +14,7 @@ use crate::capture::{Shared, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
 use crate::model::{FileStat, NewEntry, UploadPath};
-use crate::store::{StoreError, Trouble};
+use crate::store::StoreError;
 
 /// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
 /// ones are no faster, and hold memory for longer.
@@ -86,8 +86,8 @@ impl Writer {
             .unzip();
         match self.try_save(&entries, &pending).await {
             Ok(()) => {}
-            Err(error) if error.trouble == Trouble::Value && entries.len() > 1 => {
-                // One row is refused: the others must not suffer for it.
+            Err(error) if !error.is_temporary() && entries.len() > 1 => {
+                // One row may be at fault: the others must not suffer for it.
                 for (entry, pending) in entries.iter().zip(&pending) {
                     let (one, its) = (std::slice::from_ref(entry), std::slice::from_ref(pending));
                     if let Err(error) = self.try_save(one, its).await {

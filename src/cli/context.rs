@@ -130,11 +130,7 @@ impl Context {
                     operation: format!("connect to {}", self.store.product()),
                     trouble: Trouble::Away,
                     cause: "no answer in time".into(),
-                    cure: Some(
-                        "check that the database runs and that DATABASE_URL names it, or raise \
-                         database_wait"
-                            .into(),
-                    ),
+                    cure: Some("check that the database runs, or raise database_wait".into()),
                 },
             };
             // The others need a person, who will not come within seconds.
