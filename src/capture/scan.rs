@@ -129,27 +129,26 @@ impl Scanner {
     }
 
     fn file(&self, path: UploadPath, stat: &FileStat, scanned: &mut Scanned) -> ControlFlow<()> {
-        if !self.shared.options.patterns.takes(&path) {
-            scanned.excluded += 1;
-            return ControlFlow::Continue(());
-        }
         let mut index = self.shared.index();
         let look = index.scanned(&path, stat);
         let old_access = look == Look::Same && index.take_old_access(&path);
         drop(index);
+        // The patterns are asked last: what is stored has passed them, and asking costs more than
+        // everything else that a scan does with a file.
         if look == Look::Same {
             scanned.unchanged += 1;
             if old_access {
                 scanned.old_access.push(path);
             }
-            return ControlFlow::Continue(());
-        }
-        scanned.found += 1;
-        if self.shared.queue.note_when_room(path, Sign::Found) {
-            ControlFlow::Continue(())
+        } else if !self.shared.options.patterns.takes(&path) {
+            scanned.excluded += 1;
         } else {
-            ControlFlow::Break(())
+            scanned.found += 1;
+            if !self.shared.queue.note_when_room(path, Sign::Found) {
+                return ControlFlow::Break(());
+            }
         }
+        ControlFlow::Continue(())
     }
 
     /// Says why something is not cached, once for as long as the process runs, and aloud only the
