@@ -30,6 +30,7 @@ impl Context {
         let options = store::Options {
             connections: settings.database_connections,
             acquire_timeout: settings.database_wait.max(Duration::from_secs(1)),
+            call_timeout: settings.database_timeout,
         };
         let store = store::open(&settings.database.target, &options)?;
         let platform = Platform::detect(|name| std::env::var(name).ok());

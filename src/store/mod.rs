@@ -5,6 +5,7 @@
 
 mod error;
 mod mysql;
+mod patient;
 mod postgres;
 mod put;
 mod retry;
@@ -31,6 +32,9 @@ pub struct Options {
     pub connections: u32,
     /// How long a call waits for a connection before it fails.
     pub acquire_timeout: Duration,
+    /// How long a call to a server waits for any progress before it is given up and its connection is
+    /// replaced.
+    pub call_timeout: Duration,
 }
 
 /// What is stored under a path, as far as it takes to decide whether to store again.
@@ -232,9 +236,16 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// # Errors
 /// When the target cannot be understood by the driver.
 pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(match target {
-        Target::Postgres(url) => Arc::new(postgres::Postgres::open(url, options)?),
-        Target::Sqlite(file) => Arc::new(sqlite::Sqlite::open(file, options)),
-        Target::MySql(url) => Arc::new(mysql::MySql::open(url, options)?),
-    })
+    if let Target::Sqlite(path) = target {
+        return Ok(Arc::new(sqlite::Sqlite::open(path, options)));
+    }
+    let (target, limits) = (target.clone(), options.clone());
+    let connect = move || -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match &target {
+            Target::Postgres(url) => Arc::new(postgres::Postgres::open(url, &limits)?),
+            Target::MySql(url) => Arc::new(mysql::MySql::open(url, &limits)?),
+            Target::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, &limits)),
+        })
+    };
+    Ok(Arc::new(patient::Patient::open(options.call_timeout, connect)?))
 }

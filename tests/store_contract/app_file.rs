@@ -73,7 +73,11 @@ async fn an_sqlite_file_of_ours_has_a_log_and_large_pages() {
 #[tokio::test]
 async fn a_missing_directory_is_named() {
     let target = Target::Sqlite("/nonexistent/deep/cache.sqlite3".into());
-    let options = Options { connections: 2, acquire_timeout: Duration::from_secs(5) };
+    let options = Options {
+        connections: 2,
+        acquire_timeout: Duration::from_secs(5),
+        call_timeout: Duration::from_secs(30),
+    };
     let error = store::open(&target, &options).unwrap().migrate().await.unwrap_err();
     assert!(error.to_string().contains("/nonexistent/deep does not exist"), "{error}");
 }

@@ -83,7 +83,11 @@ async fn errors_name_the_place_and_no_password() {
 }
 
 async fn errors_name(target: Target, place: &str) {
-    let options = Options { connections: 1, acquire_timeout: Duration::from_secs(1) };
+    let options = Options {
+        connections: 1,
+        acquire_timeout: Duration::from_secs(1),
+        call_timeout: Duration::from_secs(30),
+    };
     let error = match store::open(&target, &options) {
         Ok(store) => store.check().await.unwrap_err(),
         Err(error) => error,

@@ -1,0 +1,211 @@
+//! A store that never waits for ever.
+//!
+//! A server that vanishes without a word (power cut, failover, a proxy that forgets) leaves calls
+//! waiting for an answer that nobody will send: TCP alone notices after a quarter of an hour, or never.
+//! So every call is given up when nothing has come for a while, and the connections are replaced by
+//! new ones. All calls may be done twice, so giving one up that was about to succeed does no harm.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::UploadPath;
+use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::store::{
+    Fetched, ListQuery, ServerFacts, Store, StoreError, Stored, Totals, Touch, Trouble,
+};
+
+/// Makes a store with connections of its own.
+type Reopen = Box<dyn Fn() -> Result<Arc<dyn Store>, StoreError> + Send + Sync>;
+
+/// A store whose calls are given up after `limit` without progress.
+pub(super) struct Patient {
+    inner: RwLock<Arc<dyn Store>>,
+    reopen: Reopen,
+    limit: Duration,
+}
+
+impl Patient {
+    /// Opens the store for the first time.
+    ///
+    /// # Errors
+    /// Those of `reopen`.
+    pub fn open(
+        limit: Duration,
+        reopen: impl Fn() -> Result<Arc<dyn Store>, StoreError> + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        let inner = RwLock::new(reopen()?);
+        Ok(Self { inner, reopen: Box::new(reopen), limit })
+    }
+
+    fn inner(&self) -> Arc<dyn Store> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for `call`, as long as `progress` grows within the limit.
+    async fn wait<T>(
+        &self,
+        store: &Arc<dyn Store>,
+        operation: &str,
+        progress: &AtomicU64,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::pin!(call);
+        let mut seen = progress.load(Ordering::Relaxed);
+        loop {
+            tokio::select! {
+                done = &mut call => return done,
+                () = tokio::time::sleep(self.limit) => {}
+            }
+            let now = progress.load(Ordering::Relaxed);
+            if now == seen {
+                self.replace(store);
+                return Err(self.given_up(operation));
+            }
+            seen = now;
+        }
+    }
+
+    /// Replaces the connections, unless another call that gave up has done so already.
+    fn replace(&self, stuck: &Arc<dyn Store>) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&inner, stuck)
+            && let Ok(fresh) = (self.reopen)()
+        {
+            // The old ones close by themselves once the system has given them up.
+            *inner = fresh;
+        }
+    }
+
+    fn given_up(&self, operation: &str) -> StoreError {
+        let limit = humantime::format_duration(self.limit);
+        StoreError {
+            operation: format!("{operation} in {}", self.product()),
+            trouble: Trouble::Away,
+            cause: format!("no answer within {limit}"),
+            cure: Some("check the database and the way to it, or raise database_timeout".into()),
+        }
+    }
+
+    async fn limited<T, F>(
+        &self,
+        operation: &str,
+        call: impl FnOnce(Arc<dyn Store>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let store = self.inner();
+        self.wait(&store, operation, &AtomicU64::new(0), call(store.clone())).await
+    }
+}
+
+impl fmt::Debug for Patient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner().fmt(f)
+    }
+}
+
+#[async_trait]
+impl Store for Patient {
+    fn product(&self) -> &'static str {
+        self.inner().product()
+    }
+
+    async fn migrate(&self) -> Result<(i64, i64), StoreError> {
+        self.limited("create the tables", |store| async move { store.migrate().await }).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.limited("check the tables", |store| async move { store.check().await }).await
+    }
+
+    async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {
+        let (store, rows) = (self.inner(), AtomicU64::new(0));
+        let mut counted = |row| {
+            rows.fetch_add(1, Ordering::Relaxed);
+            each(row);
+        };
+        self.wait(&store, "read the index", &rows, store.index(&mut counted)).await
+    }
+
+    async fn stored(
+        &self,
+        paths: &[UploadPath],
+    ) -> Result<HashMap<UploadPath, Stored>, StoreError> {
+        self.limited("look up entries", |store| async move { store.stored(paths).await }).await
+    }
+
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
+        let operation = format!("store {} entries", entries.len());
+        self.limited(&operation, |store| async move { store.put(entries).await }).await
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        self.limited("note new times", |store| async move { store.touch(touches).await }).await
+    }
+
+    async fn accessed(&self, paths: &[UploadPath]) -> Result<(), StoreError> {
+        self.limited("note accesses", |store| async move { store.accessed(paths).await }).await
+    }
+
+    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        let operation = format!("write chunk {seq} of set {}", set.0);
+        let call = |store: Arc<dyn Store>| async move { store.write_chunk(set, seq, bytes).await };
+        self.limited(&operation, call).await
+    }
+
+    async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let operation = format!("read chunk {seq} of set {}", set.0);
+        self.limited(&operation, |store| async move { store.read_chunk(set, seq).await }).await
+    }
+
+    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
+        let operation = format!("remove chunk set {}", set.0);
+        self.limited(&operation, |store| async move { store.discard_chunks(set).await }).await
+    }
+
+    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.sweep_chunks().await };
+        self.limited("remove forgotten chunks", call).await
+    }
+
+    async fn fetch(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError> {
+        let (store, rows) = (self.inner(), AtomicU64::new(0));
+        let mut counted = |row: Fetched<'_>| {
+            rows.fetch_add(1, Ordering::Relaxed);
+            each(row);
+        };
+        let operation = format!("fetch {} entries", ids.len());
+        self.wait(&store, &operation, &rows, store.fetch(ids, &mut counted)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
+        self.limited("list entries", |store| async move { store.list(query).await }).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.limited("count entries", |store| async move { store.totals().await }).await
+    }
+
+    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
+        let operation = format!("remove {} entries", ids.len());
+        self.limited(&operation, |store| async move { store.remove(ids).await }).await
+    }
+
+    async fn facts(&self) -> Result<ServerFacts, StoreError> {
+        self.limited("look at the server", |store| async move { store.facts().await }).await
+    }
+
+    async fn close(&self) {
+        self.inner().close().await;
+    }
+}
