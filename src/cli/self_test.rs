@@ -1,7 +1,5 @@
 //! `self-test`: capture, wipe, restore and compare test files through the real database.
 
-use std::time::Duration;
-
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
@@ -21,7 +19,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     }
     let mut tell = |step: Step| {
         // A reader that is gone must not keep the entries from being removed.
-        let _ = print(&step);
+        let _ = output::line(&step.to_string());
     };
     let outcome = tokio::select! {
         outcome = test.run(&mut tell) => outcome.map_err(Failure::from),
@@ -35,17 +33,9 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
         eprintln!("imagecached: {error}");
     }
     outcome?;
-    print(&cleaned?)?;
+    output::line(&cleaned?.to_string())?;
     output::line("the round trip works")?;
     Ok(Exit::Done)
-}
-
-fn print(Step { what, took }: &Step) -> Result<(), Failure> {
-    output::line(&format!("{:>9}  {what}", in_ms(*took)))
-}
-
-fn in_ms(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1_000.0)
 }
 
 async fn end_signal(signals: &mut Signals) -> Signal {

@@ -9,6 +9,7 @@ mod scratch;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::capture::intake::Intake;
@@ -31,6 +32,9 @@ const LOWER_INLINE: u64 = 1 << 20;
 /// How long one file may take to become safe. Slow networks stay below this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// As long is waited for the end of a commit that was given up.
+const LATE_COMMIT: Duration = Duration::from_millis(500);
+
 /// How often is looked whether a file is safe.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -40,6 +44,12 @@ pub struct Step {
     /// What was done, in the past.
     pub what: String,
     pub took: Duration,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>9}  {}", in_ms(self.took), self.what)
+    }
 }
 
 /// Why the test has failed: at which step, how, and what to do.
@@ -66,6 +76,8 @@ pub struct SelfTest {
     pub durable: bool,
     scratch: Scratch,
     health: Arc<Health>,
+    /// Nothing is written into the database any more.
+    captured: AtomicBool,
 }
 
 impl SelfTest {
@@ -90,7 +102,14 @@ impl SelfTest {
             let why = format!("no directory can be made in {}: {error}", place.display());
             SelfTestError::new("prepare", why, "set TMPDIR to a directory that can be written")
         })?;
-        Ok(Self { store, capture, durable, scratch, health: Arc::default() })
+        Ok(Self {
+            store,
+            capture,
+            durable,
+            scratch,
+            health: Arc::default(),
+            captured: AtomicBool::new(false),
+        })
     }
 
     /// Goes through all steps and tells each when it is done. Follow it by [`SelfTest::clean_up`],
@@ -177,6 +196,7 @@ impl SelfTest {
         let _ = tokio::task::spawn_blocking(move || intake.stop()).await;
         let drained = capture.drain(Instant::now() + PATIENCE).await;
         drained.map_err(|error| SelfTestError::new(step, error, "report this"))?;
+        self.captured.store(true, Relaxed);
         waits.sort();
         Ok(waits)
     }
@@ -219,7 +239,7 @@ impl SelfTest {
         let damaged = report.damaged_examples.iter().map(ToString::to_string);
         let failed = report.failed_examples.iter().map(|(path, why)| format!("{path:?}: {why}"));
         let stopped = report.stopped.iter().map(ToString::to_string);
-        let reasons: Vec<_> = damaged.chain(failed).chain(stopped).collect();
+        let reasons: Vec<_> = damaged.chain(failed).chain(stopped).take(3).collect();
         let why = format!("{} of {files} came back: {}", report.restored, reasons.join("; "));
         Err(SelfTestError::new(step, why, DOCTOR))
     }
@@ -239,7 +259,15 @@ impl SelfTest {
             );
             SelfTestError::new("clean up", why, &cure)
         };
-        let removing = tokio::time::timeout(PATIENCE, self.remove_entries());
+        let removing = tokio::time::timeout(PATIENCE, async {
+            let mut removed = self.remove_entries().await?;
+            if !self.captured.load(Relaxed) {
+                // A commit that was under way when the test was given up may end only now.
+                tokio::time::sleep(LATE_COMMIT).await;
+                removed += self.remove_entries().await?;
+            }
+            Ok::<_, StoreError>(removed)
+        });
         let removed = removing.await.map_err(|_| failed(&"the database does not answer"))?;
         let removed = removed.map_err(|error| failed(&error))?;
         directory.map_err(|error| local("clean up", &error))?;
