@@ -5,17 +5,16 @@
 //! in statements of about a megabyte.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
-use crate::capture::Shared;
 use crate::capture::large::{LargeFile, Streamed};
 use crate::capture::reader::{Prepared, Ready, Seen};
+use crate::capture::{Shared, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
-use crate::model::{FileStat, NewEntry, Timestamp, UploadPath};
-use crate::store::{StoreError, Stored, Touch, Trouble};
+use crate::model::{FileStat, NewEntry, UploadPath};
+use crate::store::StoreError;
 
 /// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
 /// ones are no faster, and hold memory for longer.
@@ -87,8 +86,8 @@ impl Writer {
             .unzip();
         match self.try_save(&entries, &pending).await {
             Ok(()) => {}
-            Err(error) if error.trouble == Trouble::Value && entries.len() > 1 => {
-                // One row is refused: the others must not suffer for it.
+            Err(error) if !error.is_temporary() && entries.len() > 1 => {
+                // One row may be at fault: the others must not suffer for it.
                 for (entry, pending) in entries.iter().zip(&pending) {
                     let (one, its) = (std::slice::from_ref(entry), std::slice::from_ref(pending));
                     if let Err(error) = self.try_save(one, its).await {
@@ -101,32 +100,9 @@ impl Writer {
     }
 
     async fn try_save(&self, entries: &[NewEntry], pending: &[Pending]) -> Result<(), StoreError> {
-        let known: Vec<_> =
-            pending.iter().filter(|p| p.seen.stored_before).map(|p| p.path.clone()).collect();
-        if known.is_empty() {
-            self.shared.store.put(entries).await?;
-            self.stored(pending.iter(), true);
-            return Ok(());
-        }
-        let stored = self.shared.store.stored(&known).await?;
-        let is_same = |entry: &NewEntry| same_content(entry, stored.get(&entry.path));
-        let mut touches = Vec::new();
-        let mut changed = Vec::new();
-        for entry in entries {
-            if !is_same(entry) {
-                changed.push(entry.clone());
-            } else if let Some(touch) = touch(entry, stored.get(&entry.path)) {
-                touches.push(touch);
-            }
-        }
-        if !touches.is_empty() {
-            self.shared.store.touch(&touches).await?;
-        }
-        if !changed.is_empty() {
-            self.shared.store.put(&changed).await?;
-        }
-        for (entry, pending) in entries.iter().zip(pending) {
-            self.stored(std::iter::once(pending), !is_same(entry));
+        let written = self.shared.store.put(entries).await?;
+        for (pending, written) in pending.iter().zip(written) {
+            self.stored(pending, written);
         }
         Ok(())
     }
@@ -138,13 +114,13 @@ impl Writer {
             Ok(Streamed { looked_at_ns, changed, permit }) => {
                 let seen = Seen { looked_at_ns, ..seen };
                 let pending = Pending { path, stat, seen, _permit: permit };
-                self.stored(std::iter::once(&pending), changed);
+                self.stored(&pending, changed);
             }
             Err(super::large::StreamError::Changed) => {
                 self.shared.queue.report(&path, Outcome::Changed);
             }
             Err(super::large::StreamError::Io(error)) => {
-                note_failure(&self.shared, &path, &format!("cannot read {path}: {error}"));
+                trouble::file_failed(&self.shared, &path, &format!("cannot read it: {error}"));
                 self.shared.queue.report(&path, Outcome::Failed);
             }
             Err(super::large::StreamError::Store(error)) => {
@@ -153,24 +129,20 @@ impl Writer {
         }
     }
 
-    fn stored<'a>(&self, files: impl Iterator<Item = &'a Pending>, written: bool) {
-        if self.shared.health.set_database_away(None) {
-            tracing::info!(event = "database_back", "the database answers again");
+    fn stored(&self, file: &Pending, written: bool) {
+        trouble::database_back(&self.shared);
+        let Pending { path, stat, seen, .. } = file;
+        self.shared.index().note_seen(path, stat, seen.looked_at_ns);
+        let counters = &self.shared.health.counters;
+        if written {
+            Counters::add(&counters.captured_files, 1);
+            Counters::add(&counters.captured_bytes, stat.size);
+            let unsafe_ms = seen.since.elapsed().as_millis() as u64;
+            tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
+        } else {
+            Counters::add(&counters.unchanged_files, 1);
         }
-        self.shared.queue.database_back();
-        for Pending { path, stat, seen, .. } in files {
-            self.shared.index().note_seen(path, stat, seen.looked_at_ns);
-            let counters = &self.shared.health.counters;
-            if written {
-                Counters::add(&counters.captured_files, 1);
-                Counters::add(&counters.captured_bytes, stat.size);
-                let unsafe_ms = seen.since.elapsed().as_millis() as u64;
-                tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
-            } else {
-                Counters::add(&counters.unchanged_files, 1);
-            }
-            self.shared.queue.report(path, Outcome::Done);
-        }
+        self.shared.queue.report(path, Outcome::Done);
     }
 
     fn give_back(&self, files: &[Pending], error: &StoreError) {
@@ -181,55 +153,11 @@ impl Writer {
 
     fn refused(&self, path: &UploadPath, error: &StoreError) {
         if error.is_temporary() {
-            database_away(&self.shared, error);
+            trouble::database_away(&self.shared, error);
             self.shared.queue.report(path, Outcome::Returned);
         } else {
-            note_failure(&self.shared, path, &format!("the database refuses {path}: {error}"));
+            trouble::file_failed(&self.shared, path, &error.to_string());
             self.shared.queue.report(path, Outcome::Failed);
         }
     }
-}
-
-/// Holds the queue back, and tells it once for each time the database goes away.
-pub fn database_away(shared: &Shared, error: &StoreError) {
-    shared.queue.database_away();
-    if !shared.health.set_database_away(Some(error.to_string())) {
-        let unsaved = shared.queue.unsaved().0;
-        tracing::warn!(
-            event = "database_away",
-            unsaved,
-            reason = %error,
-            "uploads stay on the disk until the database answers"
-        );
-    }
-    shared.health.note_error(now(), error.to_string());
-}
-
-/// Counts and tells a file that cannot be saved for now.
-pub fn note_failure(shared: &Shared, path: &UploadPath, text: &str) {
-    Counters::add(&shared.health.counters.failures, 1);
-    shared.health.note_error(now(), text.to_owned());
-    tracing::warn!(event = "capture_failed", %path, reason = text, "will be tried again");
-}
-
-fn same_content(entry: &NewEntry, stored: Option<&Stored>) -> bool {
-    use crate::model::entry::PayloadKind;
-    stored.is_some_and(|stored| {
-        stored.sha256 == Some(entry.sha256) && stored.payload != PayloadKind::None
-    })
-}
-
-fn touch(entry: &NewEntry, stored: Option<&Stored>) -> Option<Touch> {
-    let stored = stored?;
-    let (mtime_ns, mode) = (entry.stat.mtime_ns, entry.stat.kept_mode());
-    (stored.mtime_ns != mtime_ns || stored.mode != mode).then(|| Touch {
-        path: entry.path.clone(),
-        mtime_ns,
-        mode,
-    })
-}
-
-fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
 }

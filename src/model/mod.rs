@@ -13,6 +13,7 @@ pub mod scratch;
 pub mod settle;
 pub mod size;
 pub mod stat;
+pub mod target;
 pub mod timestamp;
 pub mod upload_path;
 
@@ -22,5 +23,6 @@ pub use index::{Index, Look};
 pub use patterns::Patterns;
 pub use size::ByteSize;
 pub use stat::FileStat;
+pub use target::Target;
 pub use timestamp::Timestamp;
 pub use upload_path::UploadPath;
