@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::doctor::finding::Finding;
 use crate::doctor::{Patient, probe};
-use crate::model::ByteSize;
 use crate::model::base64::encoded_len;
 use crate::model::entry::CHUNK_BYTES;
+use crate::model::{ByteSize, Target};
 use crate::settings::Settings;
-use crate::store::{ServerFacts, StoreError, Target, Trouble};
+use crate::store::{ServerFacts, StoreError, Trouble};
 
 /// How long one question may take, beside the wait for a connection.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::doctor::finding::{Finding, shell_word};
 use crate::doctor::{Patient, probe_name};
+use crate::model::Target;
 use crate::process::{Platform, limits};
 use crate::settings::Settings;
-use crate::store::Target;
 use crate::uploads::Disk;
 
 /// Fewer open files than this and the database, the pictures and the log get in each other's way.
