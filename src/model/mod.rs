@@ -9,6 +9,7 @@ pub mod log_limit;
 pub mod mime;
 pub mod patterns;
 pub mod plan;
+pub mod scratch;
 pub mod settle;
 pub mod size;
 pub mod stat;

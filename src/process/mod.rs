@@ -2,6 +2,7 @@
 //! manager and the platform it runs under.
 
 mod child;
+pub mod limits;
 mod parent_shell;
 pub mod platform;
 pub mod service_manager;
@@ -9,7 +10,7 @@ mod signals;
 mod spawn_error;
 
 pub use child::{Child, Exit};
-pub use parent_shell::parent_is_shell_without_exec;
+pub use parent_shell::{parent_is_shell_without_exec, shell_without_exec_above};
 pub use platform::Platform;
 pub use signals::{Signal, Signals};
 pub use spawn_error::SpawnError;

@@ -11,10 +11,17 @@ const INITS: [&str; 4] = ["tini", "dumb-init", "docker-init", "catatonit"];
 /// last line lacks `exec`. `None` when all is well, and where `/proc` can't tell.
 #[must_use]
 pub fn parent_is_shell_without_exec() -> Option<String> {
-    shell_in_between(|process| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        Process::parse(&stat)
-    })
+    shell_in_between("self", from_proc)
+}
+
+/// As [`parent_is_shell_without_exec`], for another process: the daemon that a doctor looks at.
+#[must_use]
+pub fn shell_without_exec_above(pid: u32) -> Option<String> {
+    shell_in_between(&pid.to_string(), from_proc)
+}
+
+fn from_proc(process: &str) -> Option<Process> {
+    Process::parse(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
 }
 
 /// What `/proc/PID/stat` tells of a process.
@@ -42,8 +49,8 @@ impl Process {
     }
 }
 
-fn shell_in_between(process: impl Fn(&str) -> Option<Process>) -> Option<String> {
-    let own = process("self")?;
+fn shell_in_between(process_id: &str, process: impl Fn(&str) -> Option<Process>) -> Option<String> {
+    let own = process(process_id)?;
     let parent = process(&own.parent.to_string())?;
     // A shell that a person types into gives every command a process group of its own.
     if !SHELLS.contains(&parent.name.as_str()) || parent.group != own.group {
@@ -62,7 +69,7 @@ mod tests {
 
     /// `(pid, name, parent, group)`; the last one is us.
     fn found(processes: &[(u32, &str, u32, u32)]) -> Option<String> {
-        shell_in_between(|wanted| {
+        shell_in_between("self", |wanted| {
             let row = match wanted {
                 "self" => processes.last(),
                 pid => processes.iter().find(|row| row.0.to_string() == pid),

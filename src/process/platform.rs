@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A platform and the two facts about it that matter here.
+/// A platform and the facts about it that matter here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Platform {
     /// Its name as people write it.
@@ -13,6 +13,9 @@ pub struct Platform {
     /// The time between the signal that asks us to end and KILL, unless the operator has set
     /// another.
     pub stop_grace: Option<Duration>,
+    /// The time from a container's start within which the app must answer on its port, where the
+    /// platform has such a limit and nobody can raise it.
+    pub boot_limit: Option<Duration>,
 }
 
 impl Platform {
@@ -24,15 +27,17 @@ impl Platform {
         let seconds = |name: &str| variable(name)?.trim().parse().ok().map(Duration::from_secs);
         let platform = |name, ephemeral_disk, stop_grace: Option<u64>| {
             let stop_grace = stop_grace.map(Duration::from_secs);
-            Some(Self { name, ephemeral_disk, stop_grace })
+            Some(Self { name, ephemeral_disk, stop_grace, boot_limit: None })
         };
+        let answering_within_a_minute =
+            |platform: Self| Self { boot_limit: Some(Duration::from_secs(60)), ..platform };
         // Platforms with a name of their own come before Kubernetes, on which some of them are built.
         if set("CONTAINER") && set("APP") && set("CONTAINER_SIZE") {
             // doc.scalingo.com, Environment, Runtime Environment Variables. `CONTAINER` alone is
             // set by other things too (systemd-nspawn writes `container`, Docker images the other).
-            platform("Scalingo", Some(true), Some(30))
+            platform("Scalingo", Some(true), Some(30)).map(answering_within_a_minute)
         } else if set("DYNO") {
-            platform("Heroku", Some(true), Some(30))
+            platform("Heroku", Some(true), Some(30)).map(answering_within_a_minute)
         } else if set("RENDER") {
             // A persistent disk can be attached; `maxShutdownDelaySeconds` can be raised to 300.
             platform("Render", None, Some(30))
@@ -44,7 +49,7 @@ impl Platform {
         } else if set("RAILWAY_ENVIRONMENT_ID") || set("RAILWAY_ENVIRONMENT") {
             // Sources differ on the default (0 s or 3 s), so only what is set is taken as known.
             let stop_grace = seconds("RAILWAY_DEPLOYMENT_DRAINING_SECONDS");
-            Some(Self { name: "Railway", ephemeral_disk: None, stop_grace })
+            Some(Self { name: "Railway", ephemeral_disk: None, stop_grace, boot_limit: None })
         } else if set("KUBERNETES_SERVICE_HOST") {
             // `terminationGracePeriodSeconds` is 30 s unless the pod says otherwise.
             platform("Kubernetes", None, Some(30))
@@ -82,6 +87,15 @@ mod tests {
         assert_eq!(detect(&railway), Some(("Railway", None, Some(20))));
         let kubernetes = [("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
         assert_eq!(detect(&kubernetes), Some(("Kubernetes", None, Some(30))));
+    }
+
+    #[test]
+    fn the_boot_limit_is_that_of_the_web_router() {
+        let limit = |name: &'static str| {
+            Platform::detect(|key| (key == name).then(|| "x".to_owned())).unwrap().boot_limit
+        };
+        assert_eq!(limit("DYNO"), Some(Duration::from_secs(60)));
+        assert_eq!(limit("RENDER"), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub use damage::Damage;
 use crate::model::health::Health;
 use crate::model::index::key;
 use crate::model::plan::{Missing, Plan};
+use crate::model::scratch::is_scratch;
 use crate::model::{FileStat, IndexRow, UploadPath};
 use crate::restore::worker::{Part, Worker};
 use crate::store::{Store, StoreError};
@@ -128,13 +129,27 @@ impl Report {
     }
 }
 
-/// Compares the cache with the disk. `observe` sees every row of the index in passing.
+/// Compares the cache with the disk. `observe` sees every row of the index in passing. What a doctor
+/// or a self-test has in the tables at this moment is no upload, and is left out of the plan.
 ///
 /// # Errors
 /// When the directory or the database cannot be read; a directory that is not there is empty.
 pub async fn plan(
     store: &dyn Store,
     upload_dir: &UploadDir,
+    observe: &mut (dyn FnMut(&IndexRow) + Send),
+) -> Result<Plan, PlanError> {
+    plan_for(store, upload_dir, |path| !is_scratch(path), observe).await
+}
+
+/// As [`plan`], for the entries that `counts` chooses by their paths, whatever they are.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_for(
+    store: &dyn Store,
+    upload_dir: &UploadDir,
+    counts: impl Fn(&str) -> bool + Sync + Send,
     observe: &mut (dyn FnMut(&IndexRow) + Send),
 ) -> Result<Plan, PlanError> {
     let root = upload_dir.root().to_owned();
@@ -146,7 +161,9 @@ pub async fn plan(
     let mut plan = Plan::default();
     store
         .index(&mut |row| {
-            plan.consider(&row, |path| on_disk.contains(&key(path)));
+            if counts(&row.original_path) {
+                plan.consider(&row, |path| on_disk.contains(&key(path)));
+            }
             observe(&row);
         })
         .await?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// Why the upload directory cannot be watched. None of them stops the program: it scans instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,15 +43,75 @@ impl std::error::Error for WatchError {}
 /// Names a limit, its value now, and the command that raises it to `enough` or, when it is as high
 /// already, doubles it.
 fn limit(f: &mut fmt::Formatter<'_>, what: &str, name: &str, enough: u64) -> fmt::Result {
-    let now: Option<u64> = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"))
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
+    let now = number(&format!("/proc/sys/fs/inotify/{name}"));
     let enough = now.map_or(enough, |now| enough.max(now.saturating_mul(2)));
     write!(f, "this user has used up its {what} (fs.inotify.{name}")?;
     if let Some(now) = now {
         write!(f, " = {now}")?;
     }
     write!(f, "); on the host, `sysctl -w fs.inotify.{name}={enough}` raises the limit")
+}
+
+/// How much of what the kernel gives one user for watching is taken, and how much there is; `None`
+/// where `/proc` does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inotify {
+    pub instances: Share,
+    /// Watched directories.
+    pub watches: Share,
+}
+
+/// A part of a limit that is in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// By the processes of this user that can be seen from here: in other containers there may be
+    /// more, which count as well.
+    pub used: u64,
+    pub limit: Option<u64>,
+}
+
+impl Inotify {
+    /// Looks at the limits, and at every process of this user.
+    #[must_use]
+    pub fn look() -> Self {
+        let limit = |name: &str| {
+            // Each user namespace has a limit of its own besides, and the lower one counts.
+            let own = number(&format!("/proc/sys/user/max_inotify_{name}"));
+            let all = number(&format!("/proc/sys/fs/inotify/max_user_{name}"));
+            own.into_iter().chain(all).min()
+        };
+        let mut inotify = Self {
+            instances: Share { used: 0, limit: limit("instances") },
+            watches: Share { used: 0, limit: limit("watches") },
+        };
+        let user = rustix::process::getuid().as_raw();
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let numeric = process.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit());
+            if numeric && process.metadata().is_ok_and(|process| process.uid() == user) {
+                inotify.count(&process.path());
+            }
+        }
+        inotify
+    }
+
+    /// Adds what one process has. One that ends meanwhile has nothing.
+    fn count(&mut self, process: &Path) {
+        for open in fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
+            if !fs::read_link(open.path()).is_ok_and(|to| to == Path::new("anon_inode:inotify")) {
+                continue;
+            }
+            self.instances.used += 1;
+            let info = fs::read_to_string(process.join("fdinfo").join(open.file_name()));
+            let watches =
+                info.unwrap_or_default().lines().filter(|l| l.starts_with("inotify ")).count();
+            self.watches.used += watches as u64;
+        }
+    }
+}
+
+/// The number that a file of the kernel holds.
+fn number(file: &str) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -69,6 +131,20 @@ mod tests {
             text.replace_range(at..end, "MORE");
         }
         text
+    }
+
+    #[test]
+    fn what_is_watched_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        let watch = super::super::Watch::start(dir.path(), |_| {}).unwrap();
+        let mut own = Inotify::default();
+        own.count(Path::new("/proc/self"));
+        // Other tests of this process may watch something at the same time.
+        assert!(own.instances.used >= 1 && own.watches.used >= 3, "{own:?}");
+        let all = Inotify::look();
+        assert!(all.watches.limit.is_some() && all.watches.used >= 3, "{all:?}");
+        drop(watch);
     }
 
     #[test]

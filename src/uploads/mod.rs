@@ -20,7 +20,7 @@ pub mod write;
 
 pub use disk::Disk;
 pub use draft::{Draft, Published};
-pub use limits::WatchError;
+pub use limits::{Inotify, Share, WatchError};
 pub use read::{OpenError, OpenFile};
 pub use root::{Root, UploadDir};
 pub use scan::{Found, Scanned, scan};

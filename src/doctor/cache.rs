@@ -1,0 +1,377 @@
+//! The disk beside the cache: what one has and the other has not.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::doctor::Patient;
+use crate::doctor::directory::Tree;
+use crate::doctor::finding::{Finding, Names, count};
+use crate::model::entry::PayloadKind;
+use crate::model::index::key;
+use crate::model::plan::Plan;
+use crate::model::scratch::is_scratch;
+use crate::model::{ByteSize, Index, IndexRow, Look, Patterns, UploadPath};
+use crate::store::{ListQuery, StoreError};
+use crate::uploads::{Disk, Found, OpenError, UploadDir, scan};
+
+/// Files younger than this are on their way where a daemon runs.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// What the cache holds, beside what is on disk.
+#[derive(Debug, Default)]
+struct Cached {
+    index: Index,
+    plan: Plan,
+    entries: u64,
+    /// Entries with data whose file is not on disk.
+    missing: Names,
+    /// Entries without data whose file is not on disk.
+    empty: Names,
+    /// Keys of the rows whose paths cannot be upload paths.
+    hostile: Vec<i64>,
+    /// What an interrupted doctor or self-test has left, more than a day ago.
+    scratch: u64,
+    by_url: Names,
+}
+
+/// Files on disk that the cache does not hold as they are.
+#[derive(Debug, Default)]
+struct Unsaved {
+    new: Names,
+    changed: Names,
+    /// Those of them that may not be read.
+    unreadable: Names,
+    /// On their way, where a daemon runs.
+    young: u64,
+}
+
+pub async fn examine(
+    patient: &Patient,
+    tree: Option<&Tree>,
+    database_is_usable: bool,
+    tell: &mut (dyn FnMut(Finding) + Send),
+) {
+    if !database_is_usable {
+        let message = "not compared with the disk: see the findings on the database";
+        return tell(Finding::note("cache.compared", message));
+    }
+    let nothing = Tree::default();
+    let on_disk = tree.unwrap_or(&nothing);
+    let cached = match read(patient, on_disk).await {
+        Ok(cached) => cached,
+        Err(error) => {
+            let message = format!("cannot {}: {}", error.operation, error.cause);
+            return tell(Finding::error("cache.compared", message).cure("run the doctor again"));
+        }
+    };
+    let guarded = patient.daemon.as_ref().map(|daemon| daemon.restore_finished);
+    judge_cached(&cached, on_disk.files.is_empty(), guarded).into_iter().for_each(&mut *tell);
+    let Ok(upload_dir) = &patient.upload_dir else { return };
+    let place = upload_dir.root().ancestors().find(|path| path.exists());
+    if let Some(Ok(disk)) = place.map(Disk::under) {
+        tell(judge_room(cached.plan.bytes, disk.free));
+    }
+    if tree.is_none() {
+        return;
+    }
+    let (upload_dir, patterns) = (upload_dir.clone(), patient.settings.patterns.clone());
+    let daemon_runs = patient.daemon.is_some();
+    let look = move || unsaved(&upload_dir, &patterns, cached.index, daemon_runs);
+    match tokio::task::spawn_blocking(look).await.expect("a walk does not panic") {
+        Ok(unsaved) => judge_unsaved(&unsaved, daemon_runs).into_iter().for_each(tell),
+        Err(error) => tell(Finding::warning(
+            "cache.unsaved",
+            format!("the upload directory has gone while it was looked over: {error}"),
+        )),
+    }
+}
+
+async fn read(patient: &Patient, on_disk: &Tree) -> Result<Cached, StoreError> {
+    let mut cached = Cached::default();
+    patient.store.index(&mut |row| cached.note(&row, on_disk)).await?;
+    let query = ListQuery { payload: Some(PayloadKind::Url), ..ListQuery::default() };
+    for entry in patient.store.list(&query).await? {
+        cached.by_url.add(&entry.original_path);
+    }
+    Ok(cached)
+}
+
+impl Cached {
+    fn note(&mut self, row: &IndexRow, on_disk: &Tree) {
+        if is_scratch(&row.original_path) {
+            self.scratch += u64::from(row.access_is_old);
+            return;
+        }
+        self.entries += 1;
+        self.index.note_stored(row);
+        let before = (self.plan.missing.len(), self.plan.without_data, self.plan.refused);
+        self.plan.consider(row, |path| on_disk.files.contains(&key(path)));
+        if self.plan.missing.len() > before.0 {
+            self.missing.add(&row.original_path);
+        } else if self.plan.without_data > before.1 {
+            self.empty.add(&row.original_path);
+        } else if self.plan.refused > before.2 {
+            self.hostile.push(row.id);
+        }
+    }
+}
+
+fn unsaved(
+    upload_dir: &UploadDir,
+    patterns: &Patterns,
+    mut index: Index,
+    daemon_runs: bool,
+) -> std::io::Result<Unsaved> {
+    let mut unsaved = Unsaved::default();
+    let root = upload_dir.open()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let young_from = i64::try_from(now.saturating_sub(YOUNG).as_nanos()).unwrap_or(i64::MAX);
+    scan(upload_dir.root(), "", &mut |found| {
+        if let Found::File(path, stat) = found
+            && patterns.takes(&path)
+        {
+            let look = index.scanned(&path, &stat);
+            if look == Look::Same {
+                return ControlFlow::Continue(());
+            }
+            if matches!(root.open(&path), Err(OpenError::Io(_))) {
+                unsaved.unreadable.add(path.as_str());
+            } else if daemon_runs && stat.ctime_ns > young_from {
+                unsaved.young += 1;
+            } else if look == Look::New {
+                unsaved.new.add(path.as_str());
+            } else {
+                unsaved.changed.add(path.as_str());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(unsaved)
+}
+
+/// `guarded`: whether the restore of the daemon that runs here is finished; `None` when none runs.
+fn judge_cached(cached: &Cached, disk_is_empty: bool, guarded: Option<bool>) -> Vec<Finding> {
+    let entries = count(cached.entries, "entry", "entries");
+    let mut findings = vec![Finding::ok("cache.entries", entries)];
+    findings.push(judge_missing(&cached.missing, cached.plan.bytes, disk_is_empty, guarded));
+    let Cached { empty, by_url, hostile, .. } = cached;
+    if !empty.is_empty() {
+        let entries = count(empty.count, "entry has", "entries have");
+        let message = format!("{entries} no data, and no file on disk: {empty}");
+        findings.push(Finding::warning("cache.without_data", message).cure(
+            "put the file into the upload directory if anybody has it, or restore a backup of \
+             the database; `imagecached cleanup` drops such entries in time",
+        ));
+    }
+    if !by_url.is_empty() {
+        let entries = count(by_url.count, "entry is", "entries are");
+        let message = format!("{entries} in an object store, and none is configured: {by_url}");
+        findings.push(Finding::error("cache.by_url", message).cure(
+            "imagecached cache -- PATH, for each whose file is on disk, stores it in the database",
+        ));
+    }
+    if !hostile.is_empty() {
+        let ids: Vec<_> = hostile.iter().take(20).map(ToString::to_string).collect();
+        let mut names = Names::default();
+        cached.plan.refused_examples.iter().for_each(|(path, _)| names.add(path));
+        let why = cached.plan.refused_examples.first().map(|(_, why)| why.to_string());
+        let message = format!(
+            "{} to no file of the upload directory: {names} ({}); none is restored",
+            count(cached.plan.refused, "entry leads", "entries lead"),
+            why.unwrap_or_default(),
+        );
+        findings.push(Finding::warning("cache.hostile", message).cure(format!(
+            "find out who wrote them; then: DELETE FROM image_cache WHERE id IN ({});",
+            ids.join(", ")
+        )));
+    }
+    if cached.scratch > 0 {
+        let entries = count(cached.scratch, "entry", "entries");
+        let message = format!("{entries} left by an interrupted doctor or self-test");
+        findings.push(
+            Finding::note("cache.scratch", message).cure("imagecached self-test removes them"),
+        );
+    }
+    findings
+}
+
+fn judge_missing(
+    missing: &Names,
+    bytes: u64,
+    disk_is_empty: bool,
+    guarded: Option<bool>,
+) -> Finding {
+    const CHECK: &str = "cache.missing";
+    if missing.is_empty() {
+        return Finding::ok(CHECK, "every entry's file is on disk");
+    }
+    let entries = count(missing.count, "entry is", "entries are");
+    let message = format!("{entries} not on disk ({}): {missing}", ByteSize(bytes));
+    match guarded {
+        Some(false) => Finding::note(CHECK, format!("{message}; they are being restored")),
+        Some(true) => {
+            Finding::note(CHECK, format!("{message}; deleted since the start, and kept here"))
+                .cure("imagecached restore puts them back")
+        }
+        None if disk_is_empty => {
+            Finding::note(CHECK, format!("{message}; the next start restores them"))
+        }
+        None => Finding::warning(CHECK, message).cure("imagecached restore"),
+    }
+}
+
+fn judge_room(needed: u64, free: u64) -> Finding {
+    let (wanted, room) = (ByteSize(needed), ByteSize(free));
+    if needed == 0 {
+        return Finding::ok(
+            "cache.room",
+            format!("{room} are free, and nothing is to be restored"),
+        );
+    }
+    let message = format!("{room} are free, and {wanted} are to be restored");
+    if needed <= free {
+        return Finding::ok("cache.room", message);
+    }
+    Finding::error("cache.room", message)
+        .cure("make room, or raise the size of the disk; the newest files are restored first")
+}
+
+fn judge_unsaved(unsaved: &Unsaved, daemon_runs: bool) -> Vec<Finding> {
+    let Unsaved { new, changed, unreadable, young } = unsaved;
+    let mut findings = Vec::new();
+    let cure = if daemon_runs {
+        "imagecached cache-all; then look for the reason in the daemon's log"
+    } else {
+        "imagecached cache-all"
+    };
+    if !new.is_empty() {
+        let files = count(new.count, "file is", "files are");
+        let message = format!("{files} on disk and NOT SAFE: {new}");
+        findings.push(Finding::error("cache.unsaved", message).cure(cure));
+    }
+    if !changed.is_empty() {
+        let files = count(changed.count, "file has", "files have");
+        let message = format!("{files} changed since it was stored: {changed}");
+        findings.push(Finding::warning("cache.changed", message).cure(cure));
+    }
+    if !unreadable.is_empty() {
+        let files = count(unreadable.count, "file", "files");
+        let message = format!("{files} cannot be stored, as this user may not read: {unreadable}");
+        findings.push(
+            Finding::error("cache.unreadable", message)
+                .cure("run the app and imagecached as the same user, or chmod u+r them"),
+        );
+    }
+    if *young > 0 {
+        let files = count(*young, "file is", "files are");
+        findings.push(Finding::note("cache.on_the_way", format!("{files} seconds old")));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("cache.unsaved", "every file on disk is safe"));
+    }
+    findings
+}
+
+/// Whether an entry's file is on disk: what decides about the cure of a damaged one.
+pub(super) fn file_is_there(upload_dir: Option<&UploadDir>, path: &str) -> bool {
+    let Ok(path) = UploadPath::parse(path) else { return false };
+    let root = upload_dir.and_then(|upload_dir| upload_dir.open().ok());
+    root.is_some_and(|root| matches!(root.stat(&path), Ok(Some(_))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn row(id: i64, path: &str, has_data: bool) -> IndexRow {
+        IndexRow {
+            id,
+            original_path: path.into(),
+            file_size: 10,
+            mtime_ns: 0,
+            updated_at: Timestamp(0),
+            access_is_old: true,
+            has_data,
+        }
+    }
+
+    fn shown(findings: &[Finding]) -> String {
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_the_cache_lacks_or_has_too_much_is_told() {
+        let mut on_disk = Tree::default();
+        on_disk.files.insert(key("here.jpg"));
+        let mut cached = Cached::default();
+        for (id, path, has_data) in [
+            (1, "here.jpg", true),
+            (2, "gone.jpg", true),
+            (3, "lost.jpg", false),
+            (4, "../../etc/passwd", true),
+            (5, ".imagecached-self-test-1/a", true),
+        ] {
+            cached.note(&row(id, path, has_data), &on_disk);
+        }
+        cached.by_url.add("cloud.jpg");
+        insta::assert_snapshot!(shown(&judge_cached(&cached, false, None)), @r#"
+        ✓ ok       cache.entries         4 entries
+        ! warning  cache.missing         1 entry is not on disk (10 B): "gone.jpg"
+                                         cure: imagecached restore
+        ! warning  cache.without_data    1 entry has no data, and no file on disk: "lost.jpg"
+                                         cure: put the file into the upload directory if anybody has it, or restore a backup of the database; `imagecached cleanup` drops such entries in time
+        ✗ error    cache.by_url          1 entry is in an object store, and none is configured: "cloud.jpg"
+                                         cure: imagecached cache -- PATH, for each whose file is on disk, stores it in the database
+        ! warning  cache.hostile         1 entry leads to no file of the upload directory: "../../etc/passwd" (the path has a part "..", which could lead out of the upload directory); none is restored
+                                         cure: find out who wrote them; then: DELETE FROM image_cache WHERE id IN (4);
+        • note     cache.scratch         1 entry left by an interrupted doctor or self-test
+                                         cure: imagecached self-test removes them
+        "#);
+    }
+
+    #[test]
+    fn missing_files_are_judged_by_who_is_there_to_restore_them() {
+        let mut missing = Names::default();
+        missing.add("a.jpg");
+        let judged = [
+            judge_missing(&Names::default(), 0, false, None),
+            judge_missing(&missing, 10, true, None),
+            judge_missing(&missing, 10, false, Some(true)),
+            judge_missing(&missing, 10, false, Some(false)),
+        ];
+        assert!(!judged.iter().any(Finding::is_bad));
+        insta::assert_snapshot!(shown(&judged), @r#"
+        ✓ ok       cache.missing         every entry's file is on disk
+        • note     cache.missing         1 entry is not on disk (10 B): "a.jpg"; the next start restores them
+        • note     cache.missing         1 entry is not on disk (10 B): "a.jpg"; deleted since the start, and kept here
+                                         cure: imagecached restore puts them back
+        • note     cache.missing         1 entry is not on disk (10 B): "a.jpg"; they are being restored
+        "#);
+    }
+
+    #[test]
+    fn files_that_are_not_safe_are_told() {
+        let mut unsaved = Unsaved { young: 1, ..Unsaved::default() };
+        unsaved.new.add("new.jpg");
+        unsaved.changed.add("changed.jpg");
+        unsaved.unreadable.add("secret.jpg");
+        let mut findings = judge_unsaved(&unsaved, true);
+        findings.extend(judge_unsaved(&Unsaved::default(), false));
+        findings.extend([judge_room(0, 5), judge_room(5, 5), judge_room(6, 5)]);
+        insta::assert_snapshot!(shown(&findings), @r#"
+        ✗ error    cache.unsaved         1 file is on disk and NOT SAFE: "new.jpg"
+                                         cure: imagecached cache-all; then look for the reason in the daemon's log
+        ! warning  cache.changed         1 file has changed since it was stored: "changed.jpg"
+                                         cure: imagecached cache-all; then look for the reason in the daemon's log
+        ✗ error    cache.unreadable      1 file cannot be stored, as this user may not read: "secret.jpg"
+                                         cure: run the app and imagecached as the same user, or chmod u+r them
+        • note     cache.on_the_way      1 file is seconds old
+        ✓ ok       cache.unsaved         every file on disk is safe
+        ✓ ok       cache.room            5 B are free, and nothing is to be restored
+        ✓ ok       cache.room            5 B are free, and 5 B are to be restored
+        ✗ error    cache.room            5 B are free, and 6 B are to be restored
+                                         cure: make room, or raise the size of the disk; the newest files are restored first
+        "#);
+    }
+}

@@ -1,0 +1,53 @@
+//! The doctor: looks over everything, and says what is wrong and what to type.
+//!
+//! Nothing stops it: a database that is away, or a directory that may not be read, is a finding among
+//! the others. Each file here looks at one subject; asking is kept apart from judging, which is pure.
+
+mod cache;
+mod daemon;
+mod database;
+mod deep;
+mod directory;
+mod finding;
+mod platform;
+mod probe;
+mod watcher;
+
+use std::sync::Arc;
+
+pub use daemon::Daemon;
+pub use deep::{Progress, verify};
+pub use finding::{Finding, Severity};
+
+use crate::process::Platform;
+use crate::settings::{Settings, UploadDirError};
+use crate::store::Store;
+use crate::uploads::UploadDir;
+
+/// What is looked over.
+pub struct Patient {
+    pub settings: Arc<Settings>,
+    pub store: Arc<dyn Store>,
+    /// Checked, or refused.
+    pub upload_dir: Result<UploadDir, UploadDirError>,
+    pub platform: Option<Platform>,
+    /// The daemon that guards the upload directory, if one runs here.
+    pub daemon: Option<Daemon>,
+}
+
+/// Looks over everything but the stored bytes (see [`verify`]), and tells each finding at once.
+/// Returns whether the database can be worked with.
+pub async fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) -> bool {
+    let tree = directory::examine(patient, tell).await;
+    let usable = database::examine(patient, tell).await;
+    watcher::examine(patient, tree.as_ref(), tell).await;
+    platform::examine(patient, tell);
+    daemon::examine(patient, tell);
+    cache::examine(patient, tree.as_ref(), usable, tell).await;
+    usable
+}
+
+/// A name that nobody has, for something that is taken away again soon.
+fn probe_name() -> std::io::Result<String> {
+    Ok(format!("{}{:016x}", crate::model::scratch::PROBE, getrandom::u64()?))
+}
