@@ -1,0 +1,25 @@
+"""The app's own writes while imagecached stores files: `manage.py shell`, until FILES are stored.
+
+Prints `ready` after the first write; at the end the number of writes, the longest in seconds, and the
+journal mode of the database file.
+"""
+
+import os
+import time
+
+from django.db import connection
+
+from catalog.models import ImageCache, Product
+
+files = int(os.environ["FILES"])
+waits = []
+while not waits or ImageCache.objects.count() < files:
+    began = time.monotonic()
+    Product.objects.create(name=f"Lamp {len(waits)}", picture="lamp.jpg")
+    waits.append(time.monotonic() - began)
+    if len(waits) == 1:
+        print("ready", flush=True)
+with connection.cursor() as cursor:
+    mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+assert Product.objects.count() == len(waits)
+print(f"writes={len(waits)} longest={max(waits):.3f} journal={mode}")
