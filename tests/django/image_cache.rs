@@ -13,7 +13,7 @@ fn django_reads_the_table(kind: Kind) {
     }
     shop.sandbox.write("odd/Ünïcode 写真 \u{1f98a}.txt", b"a name that is not ASCII");
     shop.sandbox.ok(&["cache-all"]);
-    let said = shop.manage(&["shell", "-c", include_str!("image_cache.py")]);
+    let said = shop.manage(&["shell", "-v", "0", "-c", include_str!("image_cache.py")]);
     assert_eq!(said.trim(), format!("{} entries read", samples().len() + 1));
     shop.sandbox.remove();
 }

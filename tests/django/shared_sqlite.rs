@@ -16,11 +16,11 @@ fn the_app_writes_on(journal: &str) {
     let set = format!(
         "from django.db import connection; connection.cursor().execute('PRAGMA journal_mode={journal}')"
     );
-    shop.manage(&["shell", "-c", &set]);
+    shop.manage(&["shell", "-v", "0", "-c", &set]);
     shop.sandbox.ok(&["migrate"]);
     let watch = shop.sandbox.watch();
     let mut app = shop
-        .manage_command(&["shell", "-c", include_str!("shop_writes.py")])
+        .manage_command(&["shell", "-v", "0", "-c", include_str!("shop_writes.py")])
         .env("FILES", FILES.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
