@@ -34,7 +34,8 @@ fn uploads_survive_a_deploy(kind: Kind) {
 }
 
 fn uploads_survive_a_kill(kind: Kind) {
-    let shop = Shop::new(kind);
+    let mut shop = Shop::new(kind);
+    shop.unfinished = "/dev/shm".into();
     let container = shop.open();
     let uploads: Vec<_> = samples().iter().map(|sample| container.site.upload(sample)).collect();
     let before = snapshot(&shop.sandbox.uploads);

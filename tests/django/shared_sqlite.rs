@@ -11,8 +11,7 @@ use crate::support::database::Kind;
 const FILES: usize = 500;
 
 /// The app writes without pause; no write of it fails, and its file keeps its journal mode.
-fn the_app_writes_on(journal: &str) {
-    let shop = Shop::new(Kind::Sqlite);
+fn the_app_writes_on(shop: &Shop, journal: &str) {
     let set = format!(
         "from django.db import connection; connection.cursor().execute('PRAGMA journal_mode={journal}')"
     );
@@ -44,15 +43,28 @@ fn the_app_writes_on(journal: &str) {
     let (status, log) = watch.stop();
     assert!(status.success(), "{log}");
     assert_eq!(shop.sandbox.contents(), shop.sandbox.files());
-    shop.sandbox.remove();
 }
 
 #[test]
 fn the_app_writes_on_with_a_rollback_journal() {
-    the_app_writes_on("delete");
+    let shop = Shop::new(Kind::Sqlite);
+    the_app_writes_on(&shop, "delete");
+    shop.sandbox.remove();
 }
 
 #[test]
 fn the_app_writes_on_with_a_write_ahead_log() {
-    the_app_writes_on("wal");
+    let shop = Shop::new(Kind::Sqlite);
+    the_app_writes_on(&shop, "wal");
+    shop.sandbox.remove();
+}
+
+/// In a first container imagecached comes before the app's own `migrate`, and makes the file.
+#[test]
+fn the_app_writes_on_in_a_file_that_imagecached_has_made() {
+    let shop = Shop::without_tables(Kind::Sqlite);
+    shop.sandbox.ok(&["migrate"]);
+    shop.manage(&["migrate", "--verbosity", "0"]);
+    the_app_writes_on(&shop, "wal");
+    shop.sandbox.remove();
 }

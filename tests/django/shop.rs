@@ -30,6 +30,9 @@ pub fn python() -> OsString {
 /// The shop's database, with the shop's tables in it, and one upload directory.
 pub struct Shop {
     pub sandbox: Sandbox,
+    /// Where Django puts large uploads until they are whole. From another file system they come as a
+    /// copy, otherwise as a rename.
+    pub unfinished: PathBuf,
 }
 
 /// An upload that the shop has answered with "created".
@@ -44,9 +47,16 @@ pub struct Uploaded {
 
 impl Shop {
     pub fn new(kind: Kind) -> Self {
-        let shop = Self { sandbox: Sandbox::new(kind) };
+        let shop = Self::without_tables(kind);
         shop.manage(&["migrate", "--verbosity", "0"]);
         shop
+    }
+
+    /// Before Django's `migrate`.
+    pub fn without_tables(kind: Kind) -> Self {
+        let sandbox = Sandbox::new(kind);
+        let unfinished = sandbox.beside().to_owned();
+        Self { sandbox, unfinished }
     }
 
     /// Gives a command what the shop's settings read.
@@ -59,6 +69,9 @@ impl Shop {
         command
             .env("DATABASE_URL", url)
             .env("MEDIA_ROOT", uploads)
+            .env("FILE_UPLOAD_TEMP_DIR", &self.unfinished)
+            // gunicorn keeps a socket in the home directory.
+            .env("HOME", self.sandbox.beside())
             .env("IMAGECACHED_UPLOAD_DIR", uploads)
             .env("DJANGO_SETTINGS_MODULE", "shop.settings")
             .env("PYTHONPATH", PROJECT)

@@ -7,7 +7,7 @@ journal mode of the database file.
 import os
 import time
 
-from django.db import connection
+from django.db import connection, transaction
 
 from catalog.models import ImageCache, Product
 
@@ -18,7 +18,12 @@ files = int(os.environ["FILES"])
 waits = []
 while not waits or ImageCache.objects.count() < files:
     began = time.monotonic()
-    Product.objects.create(name=f"Lamp {len(waits)}", picture="lamp.jpg")
+    if len(waits) % 2:
+        Product.objects.create(name=f"Lamp {len(waits)}", picture="lamp.jpg")
+    else:
+        with transaction.atomic():
+            number = Product.objects.count()
+            Product.objects.create(name=f"Lamp {number}", picture="lamp.jpg")
     waits.append(time.monotonic() - began)
     if len(waits) == 1:
         print("ready", flush=True)
