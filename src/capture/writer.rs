@@ -15,7 +15,7 @@ use crate::capture::reader::{Prepared, Ready, Seen};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
 use crate::model::{FileStat, NewEntry, Timestamp, UploadPath};
-use crate::store::{StoreError, Stored, Touch, Trouble};
+use crate::store::{StoreError, Trouble};
 
 /// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
 /// ones are no faster, and hold memory for longer.
@@ -101,32 +101,9 @@ impl Writer {
     }
 
     async fn try_save(&self, entries: &[NewEntry], pending: &[Pending]) -> Result<(), StoreError> {
-        let known: Vec<_> =
-            pending.iter().filter(|p| p.seen.stored_before).map(|p| p.path.clone()).collect();
-        if known.is_empty() {
-            self.shared.store.put(entries).await?;
-            self.stored(pending.iter(), true);
-            return Ok(());
-        }
-        let stored = self.shared.store.stored(&known).await?;
-        let is_same = |entry: &NewEntry| same_content(entry, stored.get(&entry.path));
-        let mut touches = Vec::new();
-        let mut changed = Vec::new();
-        for entry in entries {
-            if !is_same(entry) {
-                changed.push(entry.clone());
-            } else if let Some(touch) = touch(entry, stored.get(&entry.path)) {
-                touches.push(touch);
-            }
-        }
-        if !touches.is_empty() {
-            self.shared.store.touch(&touches).await?;
-        }
-        if !changed.is_empty() {
-            self.shared.store.put(&changed).await?;
-        }
-        for (entry, pending) in entries.iter().zip(pending) {
-            self.stored(std::iter::once(pending), !is_same(entry));
+        let written = self.shared.store.put(entries).await?;
+        for (pending, written) in pending.iter().zip(written) {
+            self.stored(pending, written);
         }
         Ok(())
     }
@@ -138,7 +115,7 @@ impl Writer {
             Ok(Streamed { looked_at_ns, changed, permit }) => {
                 let seen = Seen { looked_at_ns, ..seen };
                 let pending = Pending { path, stat, seen, _permit: permit };
-                self.stored(std::iter::once(&pending), changed);
+                self.stored(&pending, changed);
             }
             Err(super::large::StreamError::Changed) => {
                 self.shared.queue.report(&path, Outcome::Changed);
@@ -153,24 +130,23 @@ impl Writer {
         }
     }
 
-    fn stored<'a>(&self, files: impl Iterator<Item = &'a Pending>, written: bool) {
+    fn stored(&self, file: &Pending, written: bool) {
         if self.shared.health.set_database_away(None) {
             tracing::info!(event = "database_back", "the database answers again");
         }
         self.shared.queue.database_back();
-        for Pending { path, stat, seen, .. } in files {
-            self.shared.index().note_seen(path, stat, seen.looked_at_ns);
-            let counters = &self.shared.health.counters;
-            if written {
-                Counters::add(&counters.captured_files, 1);
-                Counters::add(&counters.captured_bytes, stat.size);
-                let unsafe_ms = seen.since.elapsed().as_millis() as u64;
-                tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
-            } else {
-                Counters::add(&counters.unchanged_files, 1);
-            }
-            self.shared.queue.report(path, Outcome::Done);
+        let Pending { path, stat, seen, .. } = file;
+        self.shared.index().note_seen(path, stat, seen.looked_at_ns);
+        let counters = &self.shared.health.counters;
+        if written {
+            Counters::add(&counters.captured_files, 1);
+            Counters::add(&counters.captured_bytes, stat.size);
+            let unsafe_ms = seen.since.elapsed().as_millis() as u64;
+            tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
+        } else {
+            Counters::add(&counters.unchanged_files, 1);
         }
+        self.shared.queue.report(path, Outcome::Done);
     }
 
     fn give_back(&self, files: &[Pending], error: &StoreError) {
@@ -210,23 +186,6 @@ pub fn note_failure(shared: &Shared, path: &UploadPath, text: &str) {
     Counters::add(&shared.health.counters.failures, 1);
     shared.health.note_error(now(), text.to_owned());
     tracing::warn!(event = "capture_failed", %path, reason = text, "will be tried again");
-}
-
-fn same_content(entry: &NewEntry, stored: Option<&Stored>) -> bool {
-    use crate::model::entry::PayloadKind;
-    stored.is_some_and(|stored| {
-        stored.sha256 == Some(entry.sha256) && stored.payload != PayloadKind::None
-    })
-}
-
-fn touch(entry: &NewEntry, stored: Option<&Stored>) -> Option<Touch> {
-    let stored = stored?;
-    let (mtime_ns, mode) = (entry.stat.mtime_ns, entry.stat.kept_mode());
-    (stored.mtime_ns != mtime_ns || stored.mode != mode).then(|| Touch {
-        path: entry.path.clone(),
-        mtime_ns,
-        mode,
-    })
 }
 
 fn now() -> Timestamp {

@@ -256,7 +256,7 @@ pub fn tell_farewell(farewell: &Farewell) -> Exit {
 
 /// On a disk that is thrown away, an SQLite file goes with the uploads.
 pub fn warn_of_lone_sqlite(context: &Context) {
-    use crate::store::Target;
+    use crate::model::Target;
     if let Target::Sqlite(path) = &context.settings.database.target {
         let platform = context.platform.as_ref();
         let ephemeral = platform.and_then(|platform| platform.ephemeral_disk).unwrap_or(false);

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod settle;
 pub mod size;
 pub mod stat;
+pub mod target;
 pub mod timestamp;
 pub mod upload_path;
 
@@ -21,5 +22,6 @@ pub use index::{Index, Look};
 pub use patterns::Patterns;
 pub use size::ByteSize;
 pub use stat::FileStat;
+pub use target::Target;
 pub use timestamp::Timestamp;
 pub use upload_path::UploadPath;

@@ -227,7 +227,7 @@ mod tests {
     async fn t30_signals_are_passed_on() {
         let ready = tempfile::tempdir().unwrap();
         for (number, name) in
-            [(libc::SIGTERM, "TERM"), (libc::SIGHUP, "HUP"), (libc::SIGUSR1, "USR1")]
+            [(libc::SIGTERM, "TERM"), (libc::SIGUSR1, "USR1"), (libc::SIGUSR2, "USR2")]
         {
             let file = ready.path().join(name);
             assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
@@ -296,8 +296,9 @@ mod tests {
     /// Started by a parent that ignores CHLD and PIPE, and while we listen for our own signals.
     #[test]
     fn the_app_starts_with_clean_signals() {
-        let output =
-            rerun::command(&["env", "--ignore-signal=CHLD,PIPE"], PRINT_STATE).output().unwrap();
+        // The tests may run under nohup or in the background; what that ignores stays ignored.
+        let parent = ["env", "--default-signal=HUP,INT,QUIT", "--ignore-signal=CHLD,PIPE"];
+        let output = rerun::command(&parent, PRINT_STATE).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}");
         let mask = |name: &str| {

@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn t30_ctrl_c_is_known_to_come_from_the_terminal() {
-        let inner: Vec<_> = rerun::arguments(&[], PRINT_ONE);
+        // Run from a background job we have INT ignored ourselves.
+        let inner = rerun::arguments(&["env", "--default-signal=INT"], PRINT_ONE);
         let inner = inner.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
         // `script` gives the helper a terminal of its own and passes what we write as typed.
         let mut script = std::process::Command::new("script")

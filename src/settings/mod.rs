@@ -16,8 +16,8 @@ pub use database_url::{Understood, UrlError, parse as parse_database_url, redact
 pub use error::SettingsError;
 pub use upload_dir::{UploadDirError, check_upload_dir};
 
+use crate::model::Target;
 use crate::model::{ByteSize, Patterns};
-use crate::store::Target;
 use reader::Reader;
 
 /// Where settings are read from. Nothing else is looked at, not even the process's own environment.

@@ -13,7 +13,6 @@ mod sqlite;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,20 +20,9 @@ use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
 
+pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, PayloadKind};
 use crate::model::{Digest, UploadPath};
-
-/// Where the database is: what a `DATABASE_URL` says once it has been understood. Holds the password,
-/// so its `Debug` shows none.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Target {
-    /// PostgreSQL; a URL that the driver understands.
-    Postgres(String),
-    /// MySQL or MariaDB; a URL that the driver understands.
-    MySql(String),
-    /// An SQLite file.
-    Sqlite(PathBuf),
-}
 
 /// How the store is opened. Opening connects to nothing: the first call does.
 #[derive(Debug, Clone)]
@@ -191,7 +179,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// the stored ones and the payload is there in the form given, the row is not written. One path
     /// comes once. Chunks that the entries referred to before are removed, and so are new ones that
     /// turn out not to be needed because the content was stored already.
-    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError>;
+    ///
+    /// Says of each entry whether its content was written: not when it was the stored one.
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError>;
 
     /// Writes new mtimes and modes of files whose content has not changed.
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
@@ -247,14 +237,4 @@ pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreE
         Target::Sqlite(file) => Arc::new(sqlite::Sqlite::open(file, options)),
         Target::MySql(url) => Arc::new(mysql::MySql::open(url, options)?),
     })
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Postgres(_) => f.write_str("Postgres(…)"),
-            Self::MySql(_) => f.write_str("MySql(…)"),
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What a put has to do for one entry, decided from what is stored: pure, and the same for all databases.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
 use crate::store::Stored;
@@ -68,7 +68,22 @@ pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>)
     plan
 }
 
+/// A put that is done.
+pub(super) struct Done {
+    /// Of each entry, in the order given: whether its content was written.
+    pub written: Vec<bool>,
+    /// The chunk sets that are still to be discarded.
+    pub large: Vec<ChunkSet>,
+}
+
 impl Plan<'_> {
+    /// What to tell of it once it is committed.
+    pub fn done(self, entries: &[NewEntry]) -> Done {
+        let rows: HashSet<&str> = self.rows.iter().map(|entry| entry.path.as_str()).collect();
+        let written = entries.iter().map(|entry| rows.contains(entry.path.as_str())).collect();
+        Done { written, large: self.large }
+    }
+
     fn let_go(&mut self, set: ChunkSet, file_size: u64) {
         self.loose.push(set);
         if file_size > u64::from(CHUNKS_AT_ONCE) * CHUNK_BYTES as u64 {

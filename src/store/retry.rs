@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Database, Pool, Result, Transaction};
+use sqlx::{Connection, Database, Pool, Result, Transaction};
 
 use crate::store::error::{is_conflict, is_cut};
 
@@ -48,4 +48,18 @@ pub(super) async fn begin_with<DB: Database>(
             begun => return begun,
         }
     }
+}
+
+/// A connection that has idled for longer than this is asked whether it still stands.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How long it may take to answer. A proxy that has cut a connection without a word never does.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Whether a connection that comes out of the pool still leads to the server.
+pub(super) async fn answers<C: Connection>(connection: &mut C, idle_for: Duration) -> Result<bool> {
+    if idle_for < FRESH {
+        return Ok(true);
+    }
+    Ok(matches!(tokio::time::timeout(ANSWER, connection.ping()).await, Ok(Ok(()))))
 }

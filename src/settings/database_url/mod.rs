@@ -9,7 +9,7 @@ mod sqlite;
 
 use std::path::Path;
 
-use crate::store::Target;
+use crate::model::Target;
 use server::{Host, Server};
 
 /// A database URL that has been understood.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 
 use super::{Understood, UrlError};
-use crate::store::Target;
+use crate::model::Target;
 
 const CURE: &str = "write sqlite:////path/to/file.sqlite3 (four slashes: an absolute path) \
                     or sqlite://./file.sqlite3 (from the working directory)";

@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
-use crate::store::retry::unit;
+use crate::store::retry::{answers, unit};
 use crate::store::{
     Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
@@ -89,6 +89,7 @@ impl MySql {
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(IDLE)
             .test_before_acquire(false)
+            .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
             .after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(SQL_MODE).await.map(|_| ()) })
             })
@@ -203,15 +204,15 @@ impl Store for MySql {
         self.told(format!("look up {} entries", paths.len()), done).await
     }
 
-    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
         self.all_fit(entries).await?;
         let done = unit(|| self.put_once(entries)).await;
-        let large = self.told(format!("store {} entries", entries.len()), done).await?;
-        for set in large {
+        let put = self.told(format!("store {} entries", entries.len()), done).await?;
+        for set in put.large {
             // The entries are safe; what is left over here, a sweep finds.
             let _ = self.discard_chunks(set).await;
         }
-        Ok(())
+        Ok(put.written)
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry};
 use crate::store::Touch;
 use crate::store::mysql::{MySql, path_hash, push_list, read};
-use crate::store::put::{self, CHUNKS_AT_ONCE};
+use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::retry::begin;
 
 /// `room` is the bytes that fit into a statement.
@@ -128,18 +128,17 @@ async fn remove_loose(connection: &mut MySqlConnection, sets: &[ChunkSet]) -> Re
 }
 
 impl MySql {
-    /// Returns the chunk sets that are still to be discarded.
-    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Vec<ChunkSet>> {
+    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Done> {
         // Everybody takes the rows in the order of their keys, so that two instances that store the same
         // files wait for each other; a deadlock stays possible, and is tried again.
-        let mut entries: Vec<&NewEntry> = entries.iter().collect();
-        entries.sort_by_cached_key(|entry| path_hash(entry.path.as_str()));
-        let paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        let mut ordered: Vec<&NewEntry> = entries.iter().collect();
+        ordered.sort_by_cached_key(|entry| path_hash(entry.path.as_str()));
+        let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
         let room = self.room().await?;
         let mut unit = begin(&self.pool).await?;
         let known = read::known(&mut unit, &paths).await?;
-        let plan = put::plan(&entries, &known);
+        let plan = put::plan(&ordered, &known);
         insert_chunks(&mut unit, &plan.rows, room).await?;
         insert_rows(&mut unit, &plan.rows, room).await?;
         let looks: Vec<_> = plan
@@ -153,7 +152,7 @@ impl MySql {
         write_looks(&mut unit, &looks).await?;
         remove_loose(&mut unit, &plan.loose).await?;
         unit.commit().await?;
-        Ok(plan.large)
+        Ok(plan.done(entries))
     }
 
     pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {

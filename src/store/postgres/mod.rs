@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
 use crate::store::error::{StoreError, judge_schema};
-use crate::store::retry::unit;
+use crate::store::retry::{answers, unit};
 use crate::store::{
     Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
@@ -70,6 +70,7 @@ impl Postgres {
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(IDLE)
             .test_before_acquire(false)
+            .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
             .connect_lazy_with(connect.clone());
         Ok(Self { pool, connect, place })
     }
@@ -140,14 +141,14 @@ impl Store for Postgres {
         self.told(format!("look up {} entries", paths.len()), done).await
     }
 
-    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
         let done = unit(|| self.put_once(entries)).await;
-        let large = self.told(format!("store {} entries", entries.len()), done).await?;
-        for set in large {
+        let put = self.told(format!("store {} entries", entries.len()), done).await?;
+        for set in put.large {
             // The entries are safe; what is left over here, a sweep finds.
             let _ = self.discard_chunks(set).await;
         }
-        Ok(())
+        Ok(put.written)
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {

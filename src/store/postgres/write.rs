@@ -6,7 +6,7 @@ use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry};
 use crate::store::Touch;
 use crate::store::postgres::{Postgres, query, read};
-use crate::store::put::{self, CHUNKS_AT_ONCE};
+use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::retry::begin;
 
 /// Multi-row `VALUES` and no `unnest` of payloads: its function scan spills every batch to a temporary
@@ -106,17 +106,16 @@ async fn remove_loose(connection: &mut sqlx::PgConnection, sets: &[ChunkSet]) ->
 }
 
 impl Postgres {
-    /// Returns the chunk sets that are still to be discarded.
-    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Vec<ChunkSet>> {
+    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Done> {
         // Everybody takes the rows in the order of their paths, so that two instances that store the
         // same files wait for each other instead of dying in a deadlock.
-        let mut entries: Vec<&NewEntry> = entries.iter().collect();
-        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        let paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        let mut ordered: Vec<&NewEntry> = entries.iter().collect();
+        ordered.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
         let mut unit = begin(&self.pool).await?;
         let known = read::known(&mut unit, &paths).await?;
-        let plan = put::plan(&entries, &known);
+        let plan = put::plan(&ordered, &known);
         insert_chunks(&mut unit, &plan.rows).await?;
         insert_rows(&mut unit, &plan.rows).await?;
         let looks: Vec<_> = plan
@@ -130,7 +129,7 @@ impl Postgres {
         write_looks(&mut unit, &looks).await?;
         remove_loose(&mut unit, &plan.loose).await?;
         unit.commit().await?;
-        Ok(plan.large)
+        Ok(plan.done(entries))
     }
 
     pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {

@@ -186,14 +186,14 @@ impl Store for Sqlite {
         self.told(format!("look up {} entries", paths.len()), done).await
     }
 
-    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
         let done = unit(|| self.put_once(entries)).await;
-        let large = self.told(format!("store {} entries", entries.len()), done).await?;
-        for set in large {
+        let put = self.told(format!("store {} entries", entries.len()), done).await?;
+        for set in put.large {
             // The entries are safe; what is left over here, a sweep finds.
             let _ = self.discard_chunks(set).await;
         }
-        Ok(())
+        Ok(put.written)
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry};
 use crate::store::Touch;
-use crate::store::put::{self, CHUNKS_AT_ONCE};
+use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::sqlite::{Sqlite, json, read};
 
 /// Multi-row `VALUES`: each statement is a message to the thread that holds the connection.
@@ -102,14 +102,13 @@ async fn remove_loose(connection: &mut SqliteConnection, sets: &[ChunkSet]) -> R
 }
 
 impl Sqlite {
-    /// Returns the chunk sets that are still to be discarded.
-    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Vec<ChunkSet>> {
-        let entries: Vec<&NewEntry> = entries.iter().collect();
-        let paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Done> {
+        let ordered: Vec<&NewEntry> = entries.iter().collect();
+        let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
         let mut writing = self.write().await?;
         let known = read::known(&mut writing.unit, &paths).await?;
-        let plan = put::plan(&entries, &known);
+        let plan = put::plan(&ordered, &known);
         insert_chunks(&mut writing.unit, &plan.rows).await?;
         insert_rows(&mut writing.unit, &plan.rows).await?;
         let looks: Vec<_> = plan
@@ -123,7 +122,7 @@ impl Sqlite {
         write_looks(&mut writing.unit, &looks).await?;
         remove_loose(&mut writing.unit, &plan.loose).await?;
         writing.commit().await?;
-        Ok(plan.large)
+        Ok(plan.done(entries))
     }
 
     pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {
