@@ -75,7 +75,11 @@ impl Shop {
             .env("IMAGECACHED_UPLOAD_DIR", uploads)
             .env("DJANGO_SETTINGS_MODULE", "shop.settings")
             .env("PYTHONPATH", PROJECT)
-            .env("PYTHONDONTWRITEBYTECODE", "1");
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            // No test is about these limits, and machines that run tests are busy.
+            .env("IMAGECACHED_BOOT_DEADLINE", "10m")
+            .env("IMAGECACHED_SHUTDOWN_LIMIT", "5m")
+            .env("GUNICORN_CMD_ARGS", "--timeout 300 --graceful-timeout 120");
     }
 
     /// `manage.py` with these arguments.
@@ -171,7 +175,7 @@ impl Site {
     pub fn new(address: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_secs(120)))
             .build();
         Self { agent: config.into(), base: format!("http://{address}") }
     }

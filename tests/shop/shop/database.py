@@ -23,7 +23,8 @@ def parse(url):
     if parts.scheme == "sqlite":
         # Whoever shares an SQLite file with another writer wants this, be it a second worker of the app
         # itself: a transaction that has read, and only then wants to write, can't wait for its turn.
-        return {"ENGINE": engine, "NAME": name, "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+        return {"ENGINE": engine, "NAME": name, "OPTIONS": options}
     if parts.scheme == "mysql":
         # PyMySQL stands in for mysqlclient, which would have to be compiled.
         import pymysql
