@@ -4,7 +4,8 @@
 //! that walking over a new directory holds up nobody.
 
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ const REVIVE: Duration = Duration::from_secs(60);
 
 enum Message {
     Event(Event),
+    CheckRoot,
     Stop,
 }
 
@@ -50,6 +52,7 @@ impl Intake {
             scanner,
             health,
             watch: None,
+            watched: None,
             revive_at: Instant::now(),
             second_looks: Vec::new(),
             scan_due: scan_due.clone(),
@@ -65,6 +68,14 @@ impl Intake {
     /// Resolves when a full scan is due: the watcher has lost something.
     pub async fn scan_due(&self) {
         self.scan_due.notified().await;
+    }
+
+    /// Has it made sure that the directory that is watched is still the one under the root's path.
+    /// The kernel does not tell when a directory above it was moved away, and tells a deletion only
+    /// once nobody has the directory open any more.
+    pub fn check_root(&self) {
+        // A thread that has died is told by `is_alive`.
+        let _ = self.sender.send(Message::CheckRoot);
     }
 
     /// Whether the thread runs; it ends by itself only by a panic.
@@ -85,6 +96,8 @@ struct Worker {
     scanner: Scanner,
     health: Arc<Health>,
     watch: Option<Watch>,
+    /// Which directory it is set on.
+    watched: Option<(u64, u64)>,
     revive_at: Instant,
     /// New directories, and when to walk over them again; the earliest first.
     second_looks: Vec<(Instant, String)>,
@@ -117,6 +130,7 @@ impl Worker {
                         break;
                     }
                     Message::Event(event) => self.handle(event, &mut directories),
+                    Message::CheckRoot => self.check_root(),
                 }
                 next = receiver.try_recv().ok();
             }
@@ -152,6 +166,12 @@ impl Worker {
             Event::RootGone => {
                 self.lose("the upload directory is gone, or was replaced".into());
             }
+        }
+    }
+
+    fn check_root(&mut self) {
+        if self.watch.is_some() && identity(&self.root) != self.watched {
+            self.lose("the upload directory is gone, or was replaced".into());
         }
     }
 
@@ -193,9 +213,12 @@ impl Worker {
         let sink = move |event| {
             let _ = sender.send(Message::Event(event));
         };
+        // Before the watch is set: a directory replaced in between shows at the next check.
+        let watched = identity(&self.root);
         match Watch::start(&self.root, sink) {
             Ok(watch) => {
                 self.watch = Some(watch);
+                self.watched = watched;
                 if self.health.set_watcher(Watcher::Watching) {
                     tracing::info!(event = "watching", root = %self.root.display(), "watching");
                 }
@@ -210,7 +233,7 @@ impl Worker {
             None => return,
         };
         match rebuilt {
-            Ok(()) => {}
+            Ok(()) => self.watched = identity(&self.root),
             Err(WatchError::Gone) => self.lose(WatchError::Gone.to_string()),
             Err(error) => self.degrade(&error),
         }
@@ -258,4 +281,9 @@ impl Worker {
         let look = self.second_looks.first().map(|(at, _)| *at);
         revive.into_iter().chain(look).min()
     }
+}
+
+/// What tells one directory from another under the same path.
+fn identity(root: &Path) -> Option<(u64, u64)> {
+    root.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

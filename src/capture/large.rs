@@ -109,7 +109,7 @@ async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<
     let (_, whole) = read.await.expect("reading a file does not panic")?;
     let entry = NewEntry {
         path,
-        owner: None,
+        owner: shared.options.owner.clone(),
         mime: whole.mime,
         sha256: whole.sha256,
         stat,

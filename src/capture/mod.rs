@@ -15,6 +15,7 @@ mod large;
 mod queue;
 mod reader;
 pub mod scan;
+mod trouble;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,8 @@ const QUEUE_CAPACITY: usize = 20_000;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub patterns: Patterns,
+    /// The owning model and object of every file (`content_type`, `object_id`), when it is known.
+    pub owner: Option<(String, String)>,
     pub rules: Rules,
     /// Files up to this size, in bytes, go into the row in base64.
     pub inline_limit: u64,
@@ -58,6 +61,7 @@ pub(crate) struct Shared {
     pub index: Mutex<Index>,
     pub queue: Queue,
     pub health: Arc<Health>,
+    limits: trouble::Limits,
     budget: Arc<Semaphore>,
 }
 
@@ -113,6 +117,7 @@ impl Capture {
             upload_dir,
             store,
             health,
+            limits: trouble::Limits::default(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();

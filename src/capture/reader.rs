@@ -6,13 +6,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::capture::Shared;
 use crate::capture::large::LargeFile;
+use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
 use crate::model::health::Counters;
 use crate::model::settle::{Due, Outcome, Rules, Writers};
 use crate::model::{Digest, FileStat, Look, base64, mime};
-use crate::uploads::{OpenError, OpenFile, Root};
+use crate::uploads::{OpenError, OpenFile};
 
 /// Memory that a file takes from the budget besides its contents: the row, its path, its bookkeeping.
 const OVERHEAD: u64 = 1_024;
@@ -60,7 +60,6 @@ pub struct Reader {
     ready: mpsc::UnboundedSender<Ready>,
     all_permits: u32,
     runtime: Handle,
-    root: Option<Root>,
     buffer: Vec<u8>,
 }
 
@@ -71,7 +70,7 @@ impl Reader {
         all_permits: u32,
         runtime: Handle,
     ) -> Self {
-        Self { shared, ready, all_permits, runtime, root: None, buffer: Vec::new() }
+        Self { shared, ready, all_permits, runtime, buffer: Vec::new() }
     }
 
     /// Reads files until the queue is closed.
@@ -140,23 +139,24 @@ impl Reader {
             } else {
                 NewPayload::OneChunk(super::large::fresh_chunk_set(), self.buffer.clone())
             },
-            owner: None,
+            owner: self.shared.options.owner.clone(),
             path: due.path.clone(),
             stat,
         };
         Ok(Some(Ready::Small(Box::new(Prepared { entry, seen, permit }))))
     }
 
-    fn open(&mut self, due: &Due) -> Result<Option<OpenFile>, Outcome> {
-        if !self.root.as_ref().is_some_and(Root::still_there) {
-            self.root = match self.shared.upload_dir.open() {
-                Ok(root) => Some(root),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(self.failed_io(due, &error)),
-            };
-        }
-        let Some(root) = &self.root else { return Ok(None) };
-        match root.open(&due.path) {
+    /// Opens the file; `None` when it is not there, or is nothing that can be cached.
+    ///
+    /// The root is opened anew each time: a handle that is kept would keep the system from telling
+    /// that the upload directory was deleted.
+    fn open(&self, due: &Due) -> Result<Option<OpenFile>, Outcome> {
+        let opened = match self.shared.upload_dir.open() {
+            Ok(root) => root.open(&due.path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed_io(due, &error)),
+        };
+        match opened {
             Ok(file) => Ok(Some(file)),
             Err(OpenError::Gone) => Ok(None),
             Err(OpenError::Skip(why)) => {
@@ -183,11 +183,7 @@ impl Reader {
     }
 
     fn failed_io(&self, due: &Due, error: &std::io::Error) -> Outcome {
-        super::writer::note_failure(
-            &self.shared,
-            &due.path,
-            &format!("cannot read {}: {error}", due.path),
-        );
+        trouble::file_failed(&self.shared, &due.path, &format!("cannot read it: {error}"));
         Outcome::Failed
     }
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::capture::Shared;
+use crate::capture::{Shared, trouble};
 use crate::model::settle::Sign;
 use crate::model::{FileStat, IndexRow, Look, UploadPath};
 use crate::store::StoreError;
@@ -14,6 +14,10 @@ use crate::uploads::{Found, scan};
 
 /// Paths whose `last_accessed` is renewed with one statement.
 const ACCESS_BATCH: usize = 500;
+
+/// As many things that cannot be cached are told as warnings, and as many are told at all.
+const TOLD_ALOUD: usize = 50;
+const MOST_TOLD: usize = 10_000;
 
 /// What a scan has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +54,11 @@ impl Scanner {
         if self.shared.options.patterns.takes(&path) {
             self.shared.queue.note(path, sign);
         }
+    }
+
+    /// Says that the database has answered somebody.
+    pub fn note_database_back(&self) {
+        trouble::database_back(&self.shared);
     }
 
     /// Takes notice of a file that somebody has asked for by name, whatever the patterns say.
@@ -120,35 +129,41 @@ impl Scanner {
     }
 
     fn file(&self, path: UploadPath, stat: &FileStat, scanned: &mut Scanned) -> ControlFlow<()> {
-        if !self.shared.options.patterns.takes(&path) {
-            scanned.excluded += 1;
-            return ControlFlow::Continue(());
-        }
         let mut index = self.shared.index();
         let look = index.scanned(&path, stat);
         let old_access = look == Look::Same && index.take_old_access(&path);
         drop(index);
+        // The patterns are asked last: what is stored has passed them, and asking costs more than
+        // everything else that a scan does with a file.
         if look == Look::Same {
             scanned.unchanged += 1;
             if old_access {
                 scanned.old_access.push(path);
             }
-            return ControlFlow::Continue(());
-        }
-        scanned.found += 1;
-        if self.shared.queue.note_when_room(path, Sign::Found) {
-            ControlFlow::Continue(())
+        } else if !self.shared.options.patterns.takes(&path) {
+            scanned.excluded += 1;
         } else {
-            ControlFlow::Break(())
+            scanned.found += 1;
+            if !self.shared.queue.note_when_room(path, Sign::Found) {
+                return ControlFlow::Break(());
+            }
         }
+        ControlFlow::Continue(())
     }
 
-    /// Says why something is not cached, once for as long as the process runs.
+    /// Says why something is not cached, once for as long as the process runs, and aloud only the
+    /// first times: a tree may be full of links.
     pub fn tell_once(&self, shown: &str, reason: &str) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody's endless supply of odd names must not fill the memory.
-        if told.len() < 10_000 && told.insert(format!("{shown}\0{reason}")) {
-            tracing::warn!(event = "skipped", path = shown, reason, "not cached");
+        if told.len() >= MOST_TOLD || !told.insert(format!("{shown}\0{reason}")) {
+            return;
+        }
+        let path = shown;
+        if told.len() <= TOLD_ALOUD {
+            tracing::warn!(event = "skipped", path, reason, "not cached");
+        } else {
+            tracing::debug!(event = "skipped", path, reason, "not cached");
         }
     }
 }

@@ -5,17 +5,16 @@
 //! in statements of about a megabyte.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
-use crate::capture::Shared;
 use crate::capture::large::{LargeFile, Streamed};
 use crate::capture::reader::{Prepared, Ready, Seen};
+use crate::capture::{Shared, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
-use crate::model::{FileStat, NewEntry, Timestamp, UploadPath};
-use crate::store::{StoreError, Trouble};
+use crate::model::{FileStat, NewEntry, UploadPath};
+use crate::store::StoreError;
 
 /// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
 /// ones are no faster, and hold memory for longer.
@@ -87,8 +86,8 @@ impl Writer {
             .unzip();
         match self.try_save(&entries, &pending).await {
             Ok(()) => {}
-            Err(error) if error.trouble == Trouble::Value && entries.len() > 1 => {
-                // One row is refused: the others must not suffer for it.
+            Err(error) if !error.is_temporary() && entries.len() > 1 => {
+                // One row may be at fault: the others must not suffer for it.
                 for (entry, pending) in entries.iter().zip(&pending) {
                     let (one, its) = (std::slice::from_ref(entry), std::slice::from_ref(pending));
                     if let Err(error) = self.try_save(one, its).await {
@@ -121,7 +120,7 @@ impl Writer {
                 self.shared.queue.report(&path, Outcome::Changed);
             }
             Err(super::large::StreamError::Io(error)) => {
-                note_failure(&self.shared, &path, &format!("cannot read {path}: {error}"));
+                trouble::file_failed(&self.shared, &path, &format!("cannot read it: {error}"));
                 self.shared.queue.report(&path, Outcome::Failed);
             }
             Err(super::large::StreamError::Store(error)) => {
@@ -131,10 +130,7 @@ impl Writer {
     }
 
     fn stored(&self, file: &Pending, written: bool) {
-        if self.shared.health.set_database_away(None) {
-            tracing::info!(event = "database_back", "the database answers again");
-        }
-        self.shared.queue.database_back();
+        trouble::database_back(&self.shared);
         let Pending { path, stat, seen, .. } = file;
         self.shared.index().note_seen(path, stat, seen.looked_at_ns);
         let counters = &self.shared.health.counters;
@@ -157,38 +153,11 @@ impl Writer {
 
     fn refused(&self, path: &UploadPath, error: &StoreError) {
         if error.is_temporary() {
-            database_away(&self.shared, error);
+            trouble::database_away(&self.shared, error);
             self.shared.queue.report(path, Outcome::Returned);
         } else {
-            note_failure(&self.shared, path, &format!("the database refuses {path}: {error}"));
+            trouble::file_failed(&self.shared, path, &error.to_string());
             self.shared.queue.report(path, Outcome::Failed);
         }
     }
-}
-
-/// Holds the queue back, and tells it once for each time the database goes away.
-pub fn database_away(shared: &Shared, error: &StoreError) {
-    shared.queue.database_away();
-    if !shared.health.set_database_away(Some(error.to_string())) {
-        let unsaved = shared.queue.unsaved().0;
-        tracing::warn!(
-            event = "database_away",
-            unsaved,
-            reason = %error,
-            "uploads stay on the disk until the database answers"
-        );
-    }
-    shared.health.note_error(now(), error.to_string());
-}
-
-/// Counts and tells a file that cannot be saved for now.
-pub fn note_failure(shared: &Shared, path: &UploadPath, text: &str) {
-    Counters::add(&shared.health.counters.failures, 1);
-    shared.health.note_error(now(), text.to_owned());
-    tracing::warn!(event = "capture_failed", %path, reason = text, "will be tried again");
-}
-
-fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
 }

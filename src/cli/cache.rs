@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::capture::Capture;
+use crate::capture::{Capture, Options};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
@@ -18,6 +18,12 @@ pub struct Cache {
     /// Files beneath the upload directory, as upload paths or as paths of the file system
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Label of the model that the files belong to, such as shop.product
+    #[arg(long, value_name = "LABEL", requires = "object_id")]
+    content_type: Option<String>,
+    /// Key of the object that the files belong to
+    #[arg(long, value_name = "KEY", requires = "content_type")]
+    object_id: Option<String>,
 }
 
 impl Cache {
@@ -35,7 +41,8 @@ impl Cache {
             }
         }
         context.ready_store().await?;
-        let unsaved = store(context, upload_dir, &paths).await?;
+        let owner = self.content_type.clone().zip(self.object_id.clone());
+        let unsaved = store(context, upload_dir, &paths, owner).await?;
         for path in &paths {
             if !unsaved.contains(path) && is_stored(context.store.as_ref(), path).await? {
                 output::line(&format!("{path}: safe"))?;
@@ -52,12 +59,13 @@ async fn store(
     context: &Context,
     upload_dir: UploadDir,
     paths: &[UploadPath],
+    owner: Option<(String, String)>,
 ) -> Result<Vec<UploadPath>, Failure> {
     // With an empty index every file is read and compared with what is stored.
     let capture = Capture::start(
         upload_dir,
         context.store.clone(),
-        context.capture_options(),
+        Options { owner, ..context.capture_options() },
         Index::default(),
         context.health.clone(),
     )?;

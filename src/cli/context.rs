@@ -33,10 +33,24 @@ impl Context {
         };
         let store = store::open(&settings.database.target, &options)?;
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        for note in &settings.database.notes {
+        Ok(Self { settings: Arc::new(settings), store, health: Arc::default(), platform })
+    }
+
+    /// Tells with what the program has started.
+    pub fn tell_started(&self, command: &str, upload_dir: &UploadDir) {
+        for note in &self.settings.database.notes {
             tracing::info!(event = "database_url", "{note}");
         }
-        Ok(Self { settings: Arc::new(settings), store, health: Arc::default(), platform })
+        tracing::info!(
+            event = "started",
+            version = env!("CARGO_PKG_VERSION"),
+            command,
+            upload_dir = %upload_dir.root().display(),
+            database = self.store.product(),
+            platform = self.platform.as_ref().map_or("", |platform| platform.name),
+            "guarding {}",
+            upload_dir.root().display()
+        );
     }
 
     /// The upload directory, checked: one that cannot be meant is refused.
@@ -69,6 +83,7 @@ impl Context {
         let settings = &self.settings;
         Options {
             patterns: settings.patterns.clone(),
+            owner: None,
             rules: Rules { quiet: settings.quiet, held_open: settings.held_open },
             inline_limit: settings.inline_limit.0,
             bytes_in_flight: settings.bytes_in_flight.0,
@@ -115,11 +130,7 @@ impl Context {
                     operation: format!("connect to {}", self.store.product()),
                     trouble: Trouble::Away,
                     cause: "no answer in time".into(),
-                    cure: Some(
-                        "check that the database runs and that DATABASE_URL names it, or raise \
-                         database_wait"
-                            .into(),
-                    ),
+                    cure: Some("check that the database runs, or raise database_wait".into()),
                 },
             };
             // The others need a person, who will not come within seconds.

@@ -42,8 +42,9 @@ impl Run {
     pub async fn run(self, context: Context) -> Result<ExitCode, Failure> {
         let deadline = Instant::now() + context.settings.boot_deadline;
         let mut signals = Signals::listen()?;
-        warn_of_lone_sqlite(&context);
         let upload_dir = context.made_upload_dir()?;
+        context.tell_started("run", &upload_dir);
+        warn_of_lone_sqlite(&context);
         let mut daemon = Daemon::start(context, upload_dir)?;
         let begun = match boot(&daemon.parts, &mut signals, deadline).await? {
             Boot::Begun(begun) => begun,
@@ -183,7 +184,7 @@ async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> Ex
     if let Some(exit) = exit {
         tracing::info!(event = "app_exited", code = exit.code(), "the app has ended");
     }
-    let farewell = daemon.finish(deadline).await;
+    let farewell = daemon.finish(deadline, another_signal(&mut signals, asked)).await;
     tell_farewell(&farewell);
     let exit = match exit {
         Some(exit) => exit,
@@ -209,6 +210,18 @@ fn pass_on(child: &Child, signal: Signal) {
     if let Err(error) = child.signal(signal.number) {
         let (shown, reason) = (signal.name(), error.to_string());
         tracing::warn!(event = "signal", signal = shown, reason, "cannot pass it on");
+    }
+}
+
+/// Resolves when somebody asks to end a second time; `first` is when that happened first, if it did.
+pub async fn another_signal(signals: &mut Signals, mut first: Option<Instant>) {
+    loop {
+        end_signal(signals).await;
+        match first {
+            None => first = Some(Instant::now()),
+            Some(first) if first.elapsed() > SAME_SIGNAL => return,
+            Some(_) => {}
+        }
     }
 }
 

@@ -34,14 +34,17 @@ impl Status {
         context.ready_store().await?;
         let totals = context.store.totals().await?;
         // Where the upload directory is not (another container), the database is all there is.
-        let upload_dir = context.upload_dir().ok();
-        let on_disk = match &upload_dir {
-            Some(upload_dir) => look(context, upload_dir).await?,
-            None => None,
+        let upload_dir = context.upload_dir();
+        let (on_disk, daemon) = match &upload_dir {
+            Ok(upload_dir) => (
+                look(context, upload_dir).await?,
+                State::read(&context.settings.state_dir, upload_dir.root()),
+            ),
+            Err(refused) => {
+                eprintln!("imagecached: {}", refused.message);
+                (None, None)
+            }
         };
-        let daemon = upload_dir
-            .as_ref()
-            .and_then(|dir| State::read(&context.settings.state_dir, dir.root()));
         if self.json {
             output::json(&as_json(context, &totals, on_disk.as_ref(), daemon.as_ref()))?;
         } else {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::capture::intake::Intake;
 use crate::daemon::{Begun, Parts};
 use crate::model::health::Watcher;
+use crate::restore::PlanError;
 use crate::store::{StoreError, Trouble};
 
 /// Without a watcher, scans are the only eyes.
@@ -68,16 +69,14 @@ impl Keeper {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }
-        if self.parts.context.health.set_database_away(None) {
-            tracing::info!(event = "database_back", "the database answers");
-        }
+        self.parts.scanner.note_database_back();
     }
 
     async fn restore_once(&self) {
         let mut wait = DATABASE_RETRY.0;
         // Only the plan can fail; without it there is no index, and a scan would read every file.
         while let Err(error) = self.parts.clone().restore().await {
-            tracing::warn!(event = "restore_failed", reason = %error, "will be tried again");
+            self.tell_restore_failed(&error);
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }
@@ -89,6 +88,15 @@ impl Keeper {
             self.tell_away(&error);
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
+        }
+    }
+
+    fn tell_restore_failed(&self, error: &PlanError) {
+        match error {
+            PlanError::Store(error) => self.tell_away(error),
+            PlanError::UploadDir { .. } => {
+                self.parts.scanner.tell_once("", &error.to_string());
+            }
         }
     }
 
@@ -109,6 +117,9 @@ impl Keeper {
         let mut day = Instant::now() + DAY;
         self.sweep().await;
         loop {
+            if let Some(intake) = &self.intake {
+                intake.check_root();
+            }
             self.scan().await;
             if Instant::now() >= day {
                 day = Instant::now() + DAY;
@@ -126,15 +137,19 @@ impl Keeper {
             .expect("a scan does not panic");
         let Some(scanned) = scanned else { return };
         if let Err(error) = self.parts.scanner.renew_access(&scanned.old_access).await {
-            tracing::debug!(event = "access_not_renewed", reason = %error, "tried again in a day");
+            tracing::debug!(event = "upkeep_failed", reason = %error, "access times, tried again later");
         }
     }
 
     async fn sweep(&self) {
         match self.parts.context.store.sweep_chunks().await {
             Ok(0) => {}
-            Ok(sets) => tracing::info!(event = "swept", sets, "unfinished large files removed"),
-            Err(error) => tracing::debug!(event = "sweep_failed", reason = %error, "later"),
+            Ok(chunk_sets) => {
+                tracing::info!(event = "swept", chunk_sets, "remains of large files removed");
+            }
+            Err(error) => {
+                tracing::debug!(event = "upkeep_failed", reason = %error, "sweeping, tried again in a day")
+            }
         }
     }
 
@@ -142,7 +157,7 @@ impl Keeper {
         let scanner = &self.parts.scanner;
         let read = self.parts.context.store.index(&mut |row| scanner.note_stored(&row)).await;
         if let Err(error) = read {
-            tracing::debug!(event = "index_not_read", reason = %error, "tried again in a day");
+            tracing::debug!(event = "upkeep_failed", reason = %error, "the index, tried again in a day");
         }
     }
 
@@ -166,6 +181,20 @@ impl Keeper {
             () = tokio::time::sleep(jittered(interval)) => {}
             () = asked => {}
             () = missed => {}
+            () = self.ask_for_the_database() => unreachable!("it asks for ever"),
+        }
+    }
+
+    /// Asks now and then whether a database that is away is back: there may be no upload that would
+    /// find it out.
+    async fn ask_for_the_database(&self) {
+        loop {
+            tokio::time::sleep(DATABASE_RETRY.1).await;
+            if self.parts.context.health.database_away().is_some()
+                && self.parts.context.prepare_store().await.is_ok()
+            {
+                self.parts.scanner.note_database_back();
+            }
         }
     }
 }

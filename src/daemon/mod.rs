@@ -26,6 +26,9 @@ use crate::restore::{self, Report, Restore};
 use crate::store::StoreError;
 use crate::uploads::UploadDir;
 
+/// What is left of the time to end once somebody has asked again.
+const HURRY: Duration = Duration::from_secs(5);
+
 /// How far the restore at start has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RestoreProgress {
@@ -51,7 +54,6 @@ pub struct Daemon {
     intake: Option<Arc<Intake>>,
     keeper: Option<JoinHandle<()>>,
     summary: JoinHandle<()>,
-    started: Instant,
 }
 
 /// The end of a daemon.
@@ -82,7 +84,7 @@ impl Daemon {
             progress: watch::Sender::new(RestoreProgress::default()),
         });
         let summary = tokio::spawn(summary::run(parts.clone()));
-        Ok(Self { parts, intake: None, keeper: None, summary, started: Instant::now() })
+        Ok(Self { parts, intake: None, keeper: None, summary })
     }
 
     /// Sets the watch. What is written into the upload directory from then on is noticed.
@@ -113,14 +115,31 @@ impl Daemon {
     }
 
     /// Ends: stops the watch, looks over the disk a last time, and waits until everything is safe,
-    /// at the latest until `deadline`.
-    pub async fn finish(mut self, deadline: Instant) -> Farewell {
+    /// at the latest until `deadline`, or until a moment after `hurry`.
+    pub async fn finish(self, deadline: Instant, hurry: impl Future<Output = ()>) -> Farewell {
         let began = Instant::now();
-        let counters = &self.parts.context.health.counters;
-        let before = Counters::get(&counters.captured_files);
+        let parts = self.parts.clone();
+        let saved = || Counters::get(&parts.context.health.counters.captured_files);
+        let before = saved();
+        let finishing = self.drain(deadline);
+        tokio::pin!(finishing);
+        let outcome = tokio::select! {
+            outcome = &mut finishing => outcome,
+            () = hurry => {
+                tracing::warn!(event = "signal", "asked to end again: hurrying");
+                let late = |_| Ok(Drained { unsaved: parts.scanner.unsaved().0, examples: vec![] });
+                tokio::time::timeout(HURRY, finishing).await.unwrap_or_else(late)
+            }
+        };
+        state_file::remove(&parts);
+        Farewell { saved: saved() - before, took: began.elapsed(), outcome }
+    }
+
+    async fn drain(mut self, deadline: Instant) -> Result<Drained, CaptureDied> {
         let index_is_known = self.parts.progress.borrow().planned.is_some();
         if let Some(keeper) = self.keeper.take() {
             keeper.abort();
+            // It was aborted: that is what this tells.
             let _ = keeper.await;
         }
         let parts = self.parts.clone();
@@ -134,22 +153,13 @@ impl Daemon {
                 parts.scan_and_tell("");
             }
         });
-        // Draining goes on beside it: the queue must have room for what the scan finds.
+        // A disk that hangs must not take the time of what has been noticed already.
         let _ = tokio::time::timeout_at(deadline.into(), last_look).await;
-        let outcome = match self.parts.take_capture() {
+        self.summary.abort();
+        match self.parts.take_capture() {
             Some(capture) => capture.drain(deadline).await,
             None => Err(CaptureDied),
-        };
-        self.summary.abort();
-        state_file::remove(&self.parts);
-        let saved = Counters::get(&counters.captured_files) - before;
-        Farewell { saved, took: began.elapsed(), outcome }
-    }
-
-    /// How long the daemon has run.
-    #[must_use]
-    pub fn uptime(&self) -> Duration {
-        self.started.elapsed()
+        }
     }
 }
 

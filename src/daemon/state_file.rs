@@ -80,7 +80,7 @@ impl Writer {
         let path = file_of(&parts.context.settings.state_dir, parts.upload_dir.root());
         // `status` without it shows what the database and the disk tell: no reason to complain.
         if let Err(error) = replace(&path, &state) {
-            tracing::debug!(event = "state_not_written", reason = %error, "status knows less");
+            tracing::debug!(event = "upkeep_failed", reason = %error, "`status` knows less");
         }
         self.last = Some(state);
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::capture::Capture;
 use crate::daemon::{Parts, state_file};
 use crate::model::ByteSize;
 use crate::model::health::Counters;
@@ -62,8 +63,10 @@ pub async fn run(parts: Arc<Parts>) {
             None => reminded = Instant::now(),
         }
         state.write(&parts);
-        // Nobody may be listening, and a sign of life that is not heard is no trouble of ours.
-        let _ = service_manager::alive();
+        if parts.with_capture(Capture::check).is_some_and(|alive| alive.is_ok()) {
+            // Nobody may be listening, and a sign of life that is not heard is no trouble of ours.
+            let _ = service_manager::alive();
+        }
     }
 }
 

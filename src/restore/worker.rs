@@ -101,10 +101,12 @@ impl Worker {
             let error = match outcome {
                 Ok(()) => return Ok(()),
                 Err(Halt::Stop(stop)) => return Err(stop),
+                Err(Halt::Store(error)) if !error.is_temporary() => {
+                    return self.one_by_one(batch, &error).await;
+                }
                 Err(Halt::Store(error)) => error,
             };
-            let tired = self.restore.patience.is_some_and(|most| started.elapsed() > most);
-            if tired || !error.is_temporary() {
+            if self.restore.patience.is_some_and(|most| started.elapsed() > most) {
                 return Err(Stop::Store(error));
             }
             if !self.restore.health.set_database_away(Some(error.to_string())) {
@@ -117,6 +119,19 @@ impl Worker {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(AWAY.1);
         }
+    }
+
+    /// One entry of the batch cannot be read: finds out which, so that the others come back.
+    async fn one_by_one(&mut self, batch: &[Missing], error: &StoreError) -> Result<(), Stop> {
+        if let [alone] = batch {
+            let path = format!("entry {}", alone.id);
+            self.note(Part::Failed { path, reason: error.to_string() });
+            return Ok(());
+        }
+        for missing in batch {
+            Box::pin(self.patiently(std::slice::from_ref(missing))).await?;
+        }
+        Ok(())
     }
 
     async fn batch(&mut self, batch: &[Missing]) -> Result<(), Halt> {

@@ -41,10 +41,11 @@ pub struct StoreError {
 pub(super) const MIGRATE: &str = "run `imagecached migrate`";
 
 impl StoreError {
-    /// Whether the same call can succeed later without anybody changing the data.
+    /// Whether any other call would have failed as well, and this one may succeed later. Otherwise
+    /// it may be one row that is at fault, and its neighbours must not suffer for it.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self.trouble, Trouble::Value)
+        !matches!(self.trouble, Trouble::Value | Trouble::Other)
     }
 
     /// Puts what the driver says into our terms. `place` says where the database is, without a password.
@@ -64,7 +65,10 @@ impl StoreError {
                 Some("free space, raise the plan, or lift the read-only mode".to_owned())
             }
             Trouble::Denied => Some("check the user, its password and its rights".to_owned()),
-            Trouble::Away | Trouble::Busy | Trouble::Value | Trouble::Other => None,
+            Trouble::Away => {
+                Some("check that the database runs and that DATABASE_URL names it".to_owned())
+            }
+            Trouble::Busy | Trouble::Value | Trouble::Other => None,
         };
         Self { operation, trouble, cause, cure }
     }
