@@ -265,6 +265,12 @@ impl Running {
         }
     }
 
+    /// The log so far.
+    pub fn log(&mut self) -> String {
+        self.log.extend(self.lines.try_iter());
+        self.log.join("\n")
+    }
+
     /// Waits for the program's end; gives how it ended and its whole log.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().expect("the program ends");

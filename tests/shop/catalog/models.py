@@ -1,4 +1,4 @@
-"""A product with its picture, and imagecached's table as Django sees it."""
+"""A product with its picture, a document, and imagecached's table as Django sees it."""
 
 import base64
 
@@ -13,6 +13,15 @@ class Product(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class Document(models.Model):
+    """A price list, a manual: any file that a customer can download."""
+
+    file = models.FileField(upload_to="documents/")
+
+    def __str__(self):
+        return self.file.name
 
 
 class ImageCache(models.Model):

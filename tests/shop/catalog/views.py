@@ -6,11 +6,12 @@ from django.forms import modelform_factory
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from catalog.models import ImageCache, Product
+from catalog.models import Document, ImageCache, Product
 
 ProductForm = modelform_factory(Product, fields=["name", "picture"])
+DocumentForm = modelform_factory(Document, fields=["file"])
 
 
 def as_json(product):
@@ -52,6 +53,17 @@ def product(request, key):
     found.picture.delete(save=False)
     found.delete()
     return HttpResponse(status=204)
+
+
+@csrf_exempt
+@require_POST
+def documents(request):
+    """Takes a posted `file` (multipart) of any kind."""
+    form = DocumentForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return JsonResponse({"errors": form.errors}, status=400)
+    file = form.save().file
+    return JsonResponse({"file": file.name, "url": file.url}, status=201)
 
 
 @require_GET

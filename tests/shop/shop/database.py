@@ -21,7 +21,10 @@ def parse(url):
     engine = f"django.db.backends.{ENGINES[parts.scheme]}"
     name = unquote(parts.path.removeprefix("/"))
     if parts.scheme == "sqlite":
-        return {"ENGINE": engine, "NAME": name}
+        # Whoever shares an SQLite file with another writer wants this, be it a second worker of the app
+        # itself: a transaction that has read, and only then wants to write, can't wait for its turn.
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+        return {"ENGINE": engine, "NAME": name, "OPTIONS": options}
     if parts.scheme == "mysql":
         # PyMySQL stands in for mysqlclient, which would have to be compiled.
         import pymysql

@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", views.healthz),
     path("products/", views.products),
     path("products/<int:key>/", views.product),
+    path("documents/", views.documents),
     path("image-cache/", views.image_cache),
     # Django's own view serves the pictures, also with DEBUG off: no web server stands before it here.
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),

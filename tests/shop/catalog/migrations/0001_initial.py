@@ -1,4 +1,4 @@
-"""The products' table. ImageCache is unmanaged: it is described here and made by imagecached."""
+"""The shop's own tables. ImageCache is unmanaged: it is described here and made by imagecached."""
 
 from django.db import migrations, models
 
@@ -55,6 +55,21 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=200)),
                 ("picture", models.ImageField(upload_to="products/%Y/%m/")),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Document",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("file", models.FileField(upload_to="documents/")),
             ],
         ),
     ]
