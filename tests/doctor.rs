@@ -175,12 +175,6 @@ fn entries_that_are_not_on_disk_are_cured_by_restore() {
     sandbox.remove();
 }
 
-/// The statement in a cure.
-fn statement(said: &str) -> String {
-    let from = said.find("UPDATE ").unwrap_or_else(|| panic!("no statement in:\n{said}"));
-    said[from..].split_once(';').expect("it ends in a semicolon").0.to_owned()
-}
-
 #[test]
 fn t34_damaged_entries_are_named_and_cured_as_it_says() {
     for kind in KINDS {
@@ -197,10 +191,6 @@ fn t34_damaged_entries_are_named_and_cured_as_it_says() {
             "deep.damaged",
             &["a cat.jpg", "cache -- 'a cat.jpg'", "it's.jpg", r"'large/it'\''s.jpg'", "bytes"],
         );
-        let said = examined.of_check("deep.damaged");
-        for one in said.lines() {
-            sandbox.block_on(sandbox.database.run(&statement(one)));
-        }
         sandbox.ok(&["cache", "--", "a cat.jpg", "large/it's.jpg"]);
         deep_doctor(&sandbox).assert_well();
         // Without the file there is no such cure, and none is invented.

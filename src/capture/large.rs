@@ -75,7 +75,7 @@ impl LargeFile {
         let Self { path, file, stat, held_open, seen, permit } = self;
         let reading = Reading { path: path.clone(), file, stat, held_open };
         let mut reading = reading;
-        if seen.stored_before {
+        if seen.stored_before && !shared.options.rewrite {
             // Only the times may have changed: reading twice is cheaper than writing once.
             let (back, whole) = reading.read(None).await?;
             reading = back;
@@ -110,6 +110,7 @@ async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<
     let entry = NewEntry {
         path,
         owner: shared.options.owner.clone(),
+        rewrite: shared.options.rewrite,
         mime: whole.mime,
         sha256: whole.sha256,
         stat,

@@ -41,6 +41,8 @@ pub struct Options {
     pub patterns: Patterns,
     /// The owning model and object of every file (`content_type`, `object_id`), when it is known.
     pub owner: Option<(String, String)>,
+    /// Write every file anew, stored or not: what is stored may be damaged.
+    pub rewrite: bool,
     pub rules: Rules,
     /// Files up to this size, in bytes, go into the row in base64.
     pub inline_limit: u64,

@@ -140,6 +140,7 @@ impl Reader {
                 NewPayload::OneChunk(super::large::fresh_chunk_set(), self.buffer.clone())
             },
             owner: self.shared.options.owner.clone(),
+            rewrite: self.shared.options.rewrite,
             path: due.path.clone(),
             stat,
         };

@@ -61,11 +61,12 @@ async fn store(
     paths: &[UploadPath],
     owner: Option<(String, String)>,
 ) -> Result<Vec<UploadPath>, Failure> {
-    // With an empty index every file is read and compared with what is stored.
+    // With an empty index every file is read, and rewritten whatever is stored: somebody who names a
+    // file may know that its entry is damaged.
     let capture = Capture::start(
         upload_dir,
         context.store.clone(),
-        Options { owner, ..context.capture_options() },
+        Options { owner, rewrite: true, ..context.capture_options() },
         Index::default(),
         context.health.clone(),
     )?;

@@ -85,6 +85,7 @@ impl Context {
         Options {
             patterns: settings.patterns.clone(),
             owner: None,
+            rewrite: false,
             rules: Rules { quiet: settings.quiet, held_open: settings.held_open },
             inline_limit: settings.inline_limit.0,
             bytes_in_flight: settings.bytes_in_flight.0,

@@ -163,10 +163,8 @@ fn judge_damage(damage: &Damage, file_is_there: bool, upload_dir: Option<&Upload
     let finding = Finding::error("deep.damaged", damage.to_string());
     let id = damage.id;
     if file_is_there {
-        // With the stored sha256 in place, the file would be taken for stored already.
         return finding.cure(format!(
-            "its file is on disk: UPDATE image_cache SET sha256 = '' WHERE id = {id}; then: \
-             imagecached cache -- {}",
+            "its file is on disk: imagecached cache -- {}",
             shell_word(&damage.path)
         ));
     }
@@ -217,7 +215,7 @@ mod tests {
         let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(texts.join("\n"), @r#"
         ✗ error    deep.damaged          "my cat.jpg" (entry 7): the entry has no data
-                                         cure: its file is on disk: UPDATE image_cache SET sha256 = '' WHERE id = 7; then: imagecached cache -- 'my cat.jpg'
+                                         cure: its file is on disk: imagecached cache -- 'my cat.jpg'
         ✗ error    deep.damaged          "my cat.jpg" (entry 7): the entry has no data
                                          cure: no file of it is on disk here: restore a backup of the database, or put the file into the upload directory if anybody has it; where the picture is lost: DELETE FROM image_cache WHERE id = 7;
         ✗ error    deep.damaged          2 more entries are damaged, and not named here

@@ -69,6 +69,7 @@ fn entries() -> std::io::Result<[NewEntry; 2]> {
     let entry = |suffix, payload| NewEntry {
         path: UploadPath::parse(&format!("{name}{suffix}")).expect("a probe's name is sound"),
         owner: None,
+        rewrite: false,
         mime: mime::UNKNOWN.into(),
         sha256: Digest::of(CONTENT),
         stat,

@@ -135,6 +135,8 @@ pub struct NewEntry {
     pub stat: FileStat,
     /// The bytes.
     pub payload: NewPayload,
+    /// Write the payload even if its sha256 is the stored one: the stored bytes may be damaged.
+    pub rewrite: bool,
 }
 
 impl NewEntry {

@@ -105,7 +105,11 @@ fn compare(entry: &NewEntry, known: &Known) -> Change {
         NewPayload::Inline(_) => PayloadKind::Inline,
         NewPayload::OneChunk(..) | NewPayload::Chunks(_) => PayloadKind::Chunks,
     };
-    if stored.sha256 != Some(entry.sha256) || stored.payload != place || !owner_stays {
+    if entry.rewrite
+        || stored.sha256 != Some(entry.sha256)
+        || stored.payload != place
+        || !owner_stays
+    {
         Change::Row
     } else if stored.mtime_ns != entry.stat.mtime_ns || stored.mode != entry.stat.kept_mode() {
         Change::Look
@@ -171,6 +175,7 @@ mod tests {
         NewEntry {
             path: UploadPath::parse("a.jpg").unwrap(),
             owner: None,
+            rewrite: false,
             mime: "image/jpeg".into(),
             sha256: Digest::of(b"a"),
             stat: FileStat { size: 1, mtime_ns, ctime_ns: 0, inode: 1, mode: 0o644 },

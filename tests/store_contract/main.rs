@@ -93,6 +93,7 @@ fn entry(at: &str, bytes: &[u8], mtime_ns: i64) -> NewEntry {
     NewEntry {
         path: path(at),
         owner: None,
+        rewrite: false,
         mime: "image/jpeg".into(),
         sha256: Digest::of(bytes),
         stat: FileStat { size: bytes.len() as u64, mtime_ns, ctime_ns: 0, inode: 1, mode: 0o640 },
