@@ -70,7 +70,7 @@ impl StoreError {
     }
 
     /// The tables in the database are of another version than this program needs.
-    pub(super) fn schema(operation: String, found: Option<i64>, ours: i64) -> Self {
+    fn schema(operation: String, found: Option<i64>, ours: i64) -> Self {
         let (cause, cure) = match found {
             Some(found) if found > ours => (
                 format!("the tables have version {found}, and this program knows up to {ours}"),
@@ -82,6 +82,19 @@ impl StoreError {
             None => ("the tables are missing".to_owned(), MIGRATE),
         };
         Self { operation, trouble: Trouble::Schema, cause, cure: Some(cure.to_owned()) }
+    }
+}
+
+/// Fails unless the tables found are of our version.
+pub(super) fn judge_schema(
+    operation: &str,
+    found: Option<i64>,
+    ours: i64,
+) -> Result<(), StoreError> {
+    if found == Some(ours) {
+        Ok(())
+    } else {
+        Err(StoreError::schema(operation.to_owned(), found, ours))
     }
 }
 
@@ -108,7 +121,12 @@ pub(super) fn is_cut(error: &sqlx::Error) -> bool {
 
 /// Two writers met, and the database has undone this one.
 pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(_)) && trouble_of(error) == Trouble::Busy
+    match error {
+        // SQLite has waited for the lock already, as long as it was told to.
+        sqlx::Error::Database(error) if matches!(vendor(&**error), Vendor::Sqlite(5)) => false,
+        sqlx::Error::Database(_) => trouble_of(error) == Trouble::Busy,
+        _ => false,
+    }
 }
 
 fn trouble_of(error: &sqlx::Error) -> Trouble {
@@ -194,7 +212,7 @@ fn sqlite(code: i32) -> Trouble {
         8 | 13 => Trouble::Full,
         3 | 23 => Trouble::Denied,
         14 | 10 => Trouble::Away,
-        18 | 19 | 20 => Trouble::Value,
+        18..=20 => Trouble::Value,
         _ => Trouble::Other,
     }
 }

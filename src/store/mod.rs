@@ -1,13 +1,15 @@
 //! The store: the image cache in the app's own database, behind one trait in the words of the domain.
 //!
-//! Each database has its own plain file of SQL ([`postgres`], [`mysql`], [`sqlite`]); one contract
-//! suite (`tests/store_contract.rs`) holds all of them to what is written here.
+//! Each database has its own plain files of SQL (`postgres`, `mysql`, `sqlite`); one contract suite
+//! (`tests/store_contract`) holds all of them to what is written here.
 
 mod error;
+mod mysql;
 mod postgres;
 mod put;
 mod retry;
 mod rows;
+mod sqlite;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -186,8 +188,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Stores entries, in one transaction: creates what is new and replaces what is there
     /// (`created_at`, and an owner that is not given, are kept). Where content, mtime and mode are
-    /// the stored ones and the payload is there, the row is not written. One path comes once. Chunks
-    /// that the entries referred to before are removed.
+    /// the stored ones and the payload is there in the form given, the row is not written. One path
+    /// comes once. Chunks that the entries referred to before are removed, and so are new ones that
+    /// turn out not to be needed because the content was stored already.
     async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError>;
 
     /// Writes new mtimes and modes of files whose content has not changed.
@@ -241,7 +244,8 @@ pub trait Store: Send + Sync + fmt::Debug {
 pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match target {
         Target::Postgres(url) => Arc::new(postgres::Postgres::open(url, options)?),
-        Target::MySql(_) | Target::Sqlite(_) => todo!(),
+        Target::Sqlite(file) => Arc::new(sqlite::Sqlite::open(file, options)),
+        Target::MySql(url) => Arc::new(mysql::MySql::open(url, options)?),
     })
 }
 

@@ -31,9 +31,17 @@ where
 /// Begins a transaction. Idle connections that a server or a proxy has cut meanwhile are passed over:
 /// each fails at once and is thrown away, and the last resort is a new one.
 pub(super) async fn begin<DB: Database>(pool: &Pool<DB>) -> Result<Transaction<'static, DB>> {
+    begin_with(pool, "BEGIN").await
+}
+
+/// As [`begin`], with a statement of its own.
+pub(super) async fn begin_with<DB: Database>(
+    pool: &Pool<DB>,
+    statement: &'static str,
+) -> Result<Transaction<'static, DB>> {
     let mut passed = 0;
     loop {
-        match pool.begin().await {
+        match pool.begin_with(statement).await {
             Err(error) if is_cut(&error) && passed < pool.options().get_max_connections() => {
                 passed += 1;
             }

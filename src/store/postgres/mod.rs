@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, judge_schema};
 use crate::store::retry::unit;
 use crate::store::{
     Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
@@ -117,14 +117,14 @@ impl Store for Postgres {
     async fn migrate(&self) -> Result<(i64, i64), StoreError> {
         let done = unit(|| self.migrate_once()).await;
         let (before, after) = self.told("create the tables", done).await?;
-        schema::judge("create the tables in PostgreSQL", Some(after))?;
+        judge_schema("create the tables in PostgreSQL", Some(after), schema::LATEST)?;
         Ok((before, after))
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         let done = unit(|| self.version_once()).await;
         let version = self.told("check the tables", done).await?;
-        schema::judge("check the tables in PostgreSQL", version)
+        judge_schema("check the tables in PostgreSQL", version, schema::LATEST)
     }
 
     async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {

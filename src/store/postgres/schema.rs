@@ -2,7 +2,6 @@
 
 use sqlx::{Executor, Result, Row};
 
-use crate::store::error::StoreError;
 use crate::store::postgres::{Postgres, query};
 use crate::store::retry::begin;
 
@@ -14,15 +13,6 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 
 /// One lock for all instances that migrate at the same time: the bytes of `imgcache`.
 const LOCK: i64 = i64::from_be_bytes(*b"imgcache");
-
-/// Fails unless the tables are of our version.
-pub(super) fn judge(operation: &str, found: Option<i64>) -> std::result::Result<(), StoreError> {
-    if found == Some(LATEST) {
-        Ok(())
-    } else {
-        Err(StoreError::schema(operation.to_owned(), found, LATEST))
-    }
-}
 
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut sqlx::PgConnection) -> Result<Option<i64>> {

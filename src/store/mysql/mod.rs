@@ -1,0 +1,296 @@
+//! The image cache in MySQL and MariaDB: the SQL here is valid for both.
+//!
+//! Paths are found by the sha256 of their bytes (`path_hash`), which no collation and no limit on
+//! keys touches. Sessions are made alike: strict mode, UTC, `utf8mb4`.
+
+mod facts;
+mod read;
+mod schema;
+mod write;
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder, Row};
+use tokio::sync::OnceCell;
+
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
+use crate::model::{Digest, UploadPath};
+use crate::store::error::{StoreError, judge_schema};
+use crate::store::retry::unit;
+use crate::store::{
+    Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+};
+
+/// Proxies cut connections that idle for half an hour.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// What a statement takes in a packet beside its payloads.
+const PACKET_MARGIN: usize = 16 << 10;
+
+/// Strict: a value that does not fit is refused, never cut.
+const SQL_MODE: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+
+/// The store in MySQL or MariaDB.
+#[derive(Debug)]
+pub(super) struct MySql {
+    pool: MySqlPool,
+    connect: MySqlConnectOptions,
+    /// Host and port, for people.
+    place: String,
+    /// Bytes that the server takes in one packet, asked for once.
+    max_packet: OnceCell<usize>,
+}
+
+/// The key of a path, as `UNHEX` takes it.
+fn path_hash(path: &str) -> String {
+    Digest::of(path.as_bytes()).to_string()
+}
+
+/// Adds `(?, ?, …)`, each value within `around`: a list that is never empty, because an empty one is
+/// not SQL.
+fn push_list<'a, T>(
+    sql: &mut QueryBuilder<sqlx::MySql>,
+    values: impl IntoIterator<Item = T>,
+    around: (&str, &str),
+) where
+    T: 'a + sqlx::Encode<'a, sqlx::MySql> + sqlx::Type<sqlx::MySql>,
+{
+    sql.push("(NULL");
+    for value in values {
+        sql.push(", ").push(around.0).push_bind(value).push(around.1);
+    }
+    sql.push(")");
+}
+
+impl MySql {
+    pub(super) fn open(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let connect = MySqlConnectOptions::from_str(url).map_err(|error| StoreError {
+            operation: "open MySQL/MariaDB".to_owned(),
+            trouble: Trouble::Other,
+            cause: error.to_string(),
+            cure: Some("check DATABASE_URL".to_owned()),
+        })?;
+        // The mode is set below, whole.
+        let connect = connect
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(Some("+00:00".to_owned()))
+            .disable_statement_logging();
+        let place = match connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", connect.get_host(), connect.get_port()),
+        };
+        let pool = MySqlPoolOptions::new()
+            .max_connections(options.connections.max(1))
+            .acquire_timeout(options.acquire_timeout)
+            .idle_timeout(IDLE)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SQL_MODE).await.map(|_| ()) })
+            })
+            .connect_lazy_with(connect.clone());
+        Ok(Self { pool, connect, place, max_packet: OnceCell::new() })
+    }
+
+    /// Bytes of payload that one statement may have.
+    async fn room(&self) -> sqlx::Result<usize> {
+        let ask = async || -> sqlx::Result<usize> {
+            let row = sqlx::query("SELECT CAST(@@max_allowed_packet AS SIGNED)")
+                .fetch_one(&self.pool)
+                .await?;
+            Ok(usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX))
+        };
+        let packet = *self.max_packet.get_or_try_init(|| unit(&ask)).await?;
+        Ok(packet.saturating_sub(PACKET_MARGIN))
+    }
+
+    /// Refuses what the server would refuse by closing the connection in the middle.
+    async fn fits(&self, operation: &str, bytes: usize) -> Result<(), StoreError> {
+        let room = self.told(operation, self.room().await).await?;
+        if bytes <= room {
+            return Ok(());
+        }
+        let needed = (bytes + PACKET_MARGIN).div_ceil(1 << 20);
+        Err(StoreError {
+            operation: format!("{operation} in MySQL/MariaDB"),
+            trouble: Trouble::Value,
+            cause: format!(
+                "{bytes} bytes are more than the server takes at a time (max_allowed_packet = {})",
+                room + PACKET_MARGIN
+            ),
+            cure: Some(if bytes > CHUNK_BYTES + PACKET_MARGIN {
+                format!("raise max_allowed_packet to at least {needed}M, or lower inline_limit")
+            } else {
+                format!("raise max_allowed_packet to at least {needed}M")
+            }),
+        })
+    }
+
+    async fn all_fit(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+        if let Some(largest) = entries.iter().max_by_key(|entry| entry.weight()) {
+            self.fits(&format!("store {}", largest.path), largest.weight()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the outcome of a unit of work into the store's terms.
+    async fn told<T>(
+        &self,
+        operation: impl Into<String>,
+        done: sqlx::Result<T>,
+    ) -> Result<T, StoreError> {
+        match done {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let error = self.real_cause(error).await;
+                let operation = format!("{} in MySQL/MariaDB", operation.into());
+                Err(StoreError::from_driver(operation, &error, &self.place))
+            }
+        }
+    }
+
+    /// The pool tries again and again while connections are refused, and then tells a time-out only:
+    /// one attempt by hand brings the cause to light.
+    async fn real_cause(&self, error: sqlx::Error) -> sqlx::Error {
+        if !matches!(error, sqlx::Error::PoolTimedOut) || self.pool.size() > 0 {
+            return error;
+        }
+        match tokio::time::timeout(Duration::from_secs(2), self.connect.connect()).await {
+            Ok(Err(cause)) => cause,
+            Ok(Ok(connection)) => {
+                // Whether the farewell arrives changes nothing.
+                let _ = connection.close().await;
+                error
+            }
+            Err(_) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MySql {
+    fn product(&self) -> &'static str {
+        "MySQL/MariaDB"
+    }
+
+    async fn migrate(&self) -> Result<(i64, i64), StoreError> {
+        let done = unit(|| self.migrate_once()).await;
+        let (before, after) = self.told("create the tables", done).await?;
+        judge_schema("create the tables in MySQL/MariaDB", Some(after), schema::LATEST)?;
+        Ok((before, after))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let done = unit(|| self.version_once()).await;
+        let version = self.told("check the tables", done).await?;
+        judge_schema("check the tables in MySQL/MariaDB", version, schema::LATEST)
+    }
+
+    async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {
+        let done = self.index_once(each).await;
+        self.told("read the index", done).await
+    }
+
+    async fn stored(
+        &self,
+        paths: &[UploadPath],
+    ) -> Result<HashMap<UploadPath, Stored>, StoreError> {
+        let done = unit(|| self.stored_once(paths)).await;
+        self.told(format!("look up {} entries", paths.len()), done).await
+    }
+
+    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+        self.all_fit(entries).await?;
+        let done = unit(|| self.put_once(entries)).await;
+        let large = self.told(format!("store {} entries", entries.len()), done).await?;
+        for set in large {
+            // The entries are safe; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        let done = unit(|| self.touch_once(touches)).await;
+        self.told(format!("note new times of {} entries", touches.len()), done).await
+    }
+
+    async fn accessed(&self, paths: &[UploadPath]) -> Result<(), StoreError> {
+        let done = unit(|| self.accessed_once(paths)).await;
+        self.told(format!("note the access to {} entries", paths.len()), done).await
+    }
+
+    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        self.fits("write a chunk", bytes.len()).await?;
+        let done = unit(|| self.write_chunk_once(set, seq, bytes)).await;
+        self.told(format!("write chunk {seq} of set {}", set.0), done).await
+    }
+
+    async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let done = unit(|| self.read_chunk_once(set, seq)).await;
+        self.told(format!("read chunk {seq} of set {}", set.0), done).await
+    }
+
+    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
+        loop {
+            let done = unit(|| self.discard_some(set)).await;
+            if !self.told(format!("remove chunk set {}", set.0), done).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
+        let done = unit(|| self.forgotten_sets()).await;
+        let sets = self.told("look for forgotten chunks", done).await?;
+        for &set in &sets {
+            self.discard_chunks(set).await?;
+        }
+        Ok(sets.len() as u64)
+    }
+
+    async fn fetch(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError> {
+        let done = self.fetch_once(ids, each).await;
+        self.told(format!("fetch {} entries", ids.len()), done).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
+        let done = unit(|| self.list_once(query)).await;
+        self.told("list entries", done).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        let done = unit(|| self.totals_once()).await;
+        self.told("count entries", done).await
+    }
+
+    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for some in ids.chunks(500) {
+            let done = unit(|| self.remove_once(some)).await;
+            let (count, large) = self.told(format!("remove {} entries", some.len()), done).await?;
+            removed += count;
+            for set in large {
+                self.discard_chunks(set).await?;
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn facts(&self) -> Result<ServerFacts, StoreError> {
+        let done = unit(|| self.facts_once()).await;
+        self.told("ask the server about itself", done).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

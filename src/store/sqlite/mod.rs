@@ -1,0 +1,277 @@
+//! The image cache in an SQLite file, which may be the app's own.
+//!
+//! The app comes first: writes are short transactions that take the write lock at their beginning
+//! (`BEGIN IMMEDIATE`, so that none dies half-way because the app was faster), and between two of them
+//! the app gets a turn. Journal mode and page size are chosen only for a file that is ours.
+
+mod facts;
+mod read;
+mod schema;
+mod write;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use crate::model::UploadPath;
+use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::store::error::{MIGRATE, StoreError, judge_schema};
+use crate::store::retry::{begin_with, unit};
+use crate::store::{
+    Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+};
+
+/// How long a write waits for the app's.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The longest turn that the app is given after a write of ours. SQLite's waiting writers look again
+/// after 1 to 100 ms.
+const TURN: Duration = Duration::from_millis(50);
+
+/// The store in an SQLite file.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    pool: SqlitePool,
+    connect: SqliteConnectOptions,
+    file: PathBuf,
+    /// The file was made by this program.
+    ours: Arc<AtomicBool>,
+    /// Our writes go one after another; the moment is when the next may begin.
+    writer: Mutex<Instant>,
+}
+
+/// A transaction that writes, and our turn to do so.
+struct Writing<'store> {
+    unit: Transaction<'static, sqlx::Sqlite>,
+    turn: MutexGuard<'store, Instant>,
+    began: Instant,
+    ours: bool,
+}
+
+impl Writing<'_> {
+    async fn commit(mut self) -> sqlx::Result<()> {
+        let done = self.unit.commit().await;
+        let now = Instant::now();
+        *self.turn = if self.ours { now } else { now + (now - self.began).min(TURN) };
+        done
+    }
+}
+
+impl Sqlite {
+    pub(super) fn open(file: &std::path::Path, options: &Options) -> Self {
+        let connect = SqliteConnectOptions::new()
+            .filename(file)
+            .busy_timeout(BUSY)
+            .synchronous(SqliteSynchronous::Full)
+            // A transaction that outgrows the cache would take the exclusive lock before its end.
+            .pragma("cache_spill", "OFF")
+            .disable_statement_logging();
+        let ours = Arc::new(AtomicBool::new(false));
+        let note = Arc::clone(&ours);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(options.connections.max(1))
+            .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let note = Arc::clone(&note);
+                Box::pin(async move {
+                    // A file that cannot be read says so at the first real statement.
+                    if schema::is_ours(connection).await.unwrap_or(false) {
+                        note.store(true, Ordering::Relaxed);
+                        schema::keep_a_long_log(connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(connect.clone());
+        let writer = Mutex::new(Instant::now());
+        Self { pool, connect, file: file.to_owned(), ours, writer }
+    }
+
+    /// Waits for our turn, and for the write lock.
+    async fn write(&self) -> sqlx::Result<Writing<'_>> {
+        let turn = self.writer.lock().await;
+        tokio::time::sleep_until(*turn).await;
+        let unit = begin_with(&self.pool, "BEGIN IMMEDIATE").await?;
+        let ours = self.ours.load(Ordering::Relaxed);
+        Ok(Writing { unit, turn, began: Instant::now(), ours })
+    }
+
+    /// Puts the outcome of a unit of work into the store's terms.
+    async fn told<T>(
+        &self,
+        operation: impl Into<String>,
+        done: sqlx::Result<T>,
+    ) -> Result<T, StoreError> {
+        let error = match done {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let operation = format!("{} in SQLite", operation.into());
+        let place = self.file.display().to_string();
+        let mut told = StoreError::from_driver(operation, &error, &place);
+        if !told.cause.contains(&place) {
+            told.cause = format!("{place}: {}", told.cause);
+        }
+        // SQLite has no code of its own for a table that is not there.
+        let missing =
+            told.trouble == Trouble::Other && matches!(self.version_once().await, Ok(None));
+        if missing || self.file.try_exists().is_ok_and(|there| !there) {
+            told.trouble = Trouble::Schema;
+            told.cure = Some(MIGRATE.to_owned());
+        }
+        Err(told)
+    }
+
+    fn directory_is_there(&self) -> Result<(), StoreError> {
+        let directory = match self.file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => return Ok(()),
+        };
+        if directory.is_dir() {
+            return Ok(());
+        }
+        Err(StoreError {
+            operation: "create the tables in SQLite".to_owned(),
+            trouble: Trouble::Denied,
+            cause: format!("the directory {} does not exist", directory.display()),
+            cure: Some("create it, or name another file".to_owned()),
+        })
+    }
+}
+
+/// Numbers or texts as one parameter, however many they are: `json_each` makes rows of it.
+fn json(values: &impl serde::Serialize) -> String {
+    serde_json::to_string(values).expect("numbers and texts are JSON")
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    fn product(&self) -> &'static str {
+        "SQLite"
+    }
+
+    async fn migrate(&self) -> Result<(i64, i64), StoreError> {
+        self.directory_is_there()?;
+        let done = unit(|| self.migrate_once()).await;
+        let (before, after) = self.told("create the tables", done).await?;
+        judge_schema("create the tables in SQLite", Some(after), schema::LATEST)?;
+        Ok((before, after))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let done = unit(|| self.version_once()).await;
+        let version = self.told("check the tables", done).await?;
+        judge_schema("check the tables in SQLite", version, schema::LATEST)
+    }
+
+    async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {
+        let done = self.index_once(each).await;
+        self.told("read the index", done).await
+    }
+
+    async fn stored(
+        &self,
+        paths: &[UploadPath],
+    ) -> Result<HashMap<UploadPath, Stored>, StoreError> {
+        let done = unit(|| self.stored_once(paths)).await;
+        self.told(format!("look up {} entries", paths.len()), done).await
+    }
+
+    async fn put(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
+        let done = unit(|| self.put_once(entries)).await;
+        let large = self.told(format!("store {} entries", entries.len()), done).await?;
+        for set in large {
+            // The entries are safe; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        let done = unit(|| self.touch_once(touches)).await;
+        self.told(format!("note new times of {} entries", touches.len()), done).await
+    }
+
+    async fn accessed(&self, paths: &[UploadPath]) -> Result<(), StoreError> {
+        let done = unit(|| self.accessed_once(paths)).await;
+        self.told(format!("note the access to {} entries", paths.len()), done).await
+    }
+
+    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        let done = unit(|| self.write_chunk_once(set, seq, bytes)).await;
+        self.told(format!("write chunk {seq} of set {}", set.0), done).await
+    }
+
+    async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let done = unit(|| self.read_chunk_once(set, seq)).await;
+        self.told(format!("read chunk {seq} of set {}", set.0), done).await
+    }
+
+    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
+        loop {
+            let done = unit(|| self.discard_some(set)).await;
+            if !self.told(format!("remove chunk set {}", set.0), done).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
+        let done = unit(|| self.forgotten_sets()).await;
+        let sets = self.told("look for forgotten chunks", done).await?;
+        for &set in &sets {
+            self.discard_chunks(set).await?;
+        }
+        Ok(sets.len() as u64)
+    }
+
+    async fn fetch(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError> {
+        let done = self.fetch_once(ids, each).await;
+        self.told(format!("fetch {} entries", ids.len()), done).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
+        let done = unit(|| self.list_once(query)).await;
+        self.told("list entries", done).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        let done = unit(|| self.totals_once()).await;
+        self.told("count entries", done).await
+    }
+
+    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for some in ids.chunks(20) {
+            let done = unit(|| self.remove_once(some)).await;
+            let (count, large) = self.told(format!("remove {} entries", some.len()), done).await?;
+            removed += count;
+            for set in large {
+                self.discard_chunks(set).await?;
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn facts(&self) -> Result<ServerFacts, StoreError> {
+        let done = unit(|| self.facts_once()).await;
+        self.told("look at the file", done).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,169 @@
+//! What is read from an SQLite file.
+
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
+
+use crate::model::UploadPath;
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow};
+use crate::store::put::Known;
+use crate::store::rows;
+use crate::store::sqlite::{Sqlite, json};
+use crate::store::{Fetched, ListQuery, Sort, Stored, Totals};
+
+/// Where an entry's bytes are, as [`rows`] reads it. Testing for NULL does not read the payload.
+macro_rules! place {
+    () => {
+        "(CASE WHEN image_data IS NOT NULL THEN 1 WHEN chunk_set IS NOT NULL THEN 2 \
+         WHEN image_url <> '' THEN 3 ELSE 0 END)"
+    };
+}
+
+/// A moment in microseconds since 1970.
+macro_rules! micros {
+    ($column:literal) => {
+        concat!(
+            "coalesce(unixepoch(substr(",
+            $column,
+            ", 1, 19)) * 1000000 + CAST(substr(substr(",
+            $column,
+            ", 21) || '000000', 1, 6) AS INTEGER), 0)"
+        )
+    };
+}
+
+/// What is stored under `paths`.
+pub(super) async fn known(
+    connection: &mut SqliteConnection,
+    paths: &[&str],
+) -> Result<HashMap<String, Known>> {
+    let sql = concat!(
+        "SELECT original_path, id, sha256, mtime_ns, mode, ",
+        place!(),
+        ", chunk_set, content_type, object_id, file_size
+         FROM image_cache WHERE original_path IN (SELECT value FROM json_each(?))"
+    );
+    rows::known(&sqlx::query(sql).bind(json(&paths)).fetch_all(connection).await?)
+}
+
+impl Sqlite {
+    pub(super) async fn index_once(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<()> {
+        let sql = concat!(
+            "SELECT id, original_path, file_size, mtime_ns, ",
+            micros!("updated_at"),
+            ", last_accessed < strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 day'), ",
+            place!(),
+            " <> 0 FROM image_cache ORDER BY updated_at DESC, id DESC"
+        );
+        let mut found = sqlx::query(sql).fetch(&self.pool);
+        while let Some(row) = found.try_next().await? {
+            each(rows::index_row(&row)?);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stored_once(
+        &self,
+        paths: &[UploadPath],
+    ) -> Result<HashMap<UploadPath, Stored>> {
+        let texts: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
+        let mut connection = self.pool.acquire().await?;
+        let mut known = known(&mut connection, &texts).await?;
+        let stored = |path: &UploadPath| {
+            known.remove(path.as_str()).map(|known| (path.clone(), known.stored))
+        };
+        Ok(paths.iter().filter_map(stored).collect())
+    }
+
+    pub(super) async fn read_chunk_once(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>> {
+        let row = sqlx::query("SELECT data FROM image_cache_chunk WHERE chunk_set = ? AND seq = ?")
+            .bind(set.0)
+            .bind(seq)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| row.try_get(0)).transpose()
+    }
+
+    pub(super) async fn fetch_once(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<()> {
+        let sql = "SELECT e.id, e.original_path, e.file_size, e.sha256, e.mtime_ns, e.mode,
+                e.image_data, e.chunk_set, c.data, e.image_url
+            FROM image_cache e LEFT JOIN image_cache_chunk c
+                ON c.chunk_set = e.chunk_set AND c.seq = 0 AND e.file_size <= ?
+            WHERE e.id IN (SELECT value FROM json_each(?))";
+        // All rows first: a reader that waits for a disk in the middle would keep the app from
+        // committing when the file has a rollback journal.
+        let rows = sqlx::query(sql)
+            .bind(CHUNK_BYTES as i64)
+            .bind(json(&ids))
+            .fetch_all(&self.pool)
+            .await?;
+        for row in rows {
+            each(rows::fetched(&row)?);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn list_once(&self, wanted: &ListQuery) -> Result<Vec<Entry>> {
+        let mut sql = QueryBuilder::<sqlx::Sqlite>::new(concat!(
+            "SELECT id, content_type, object_id, original_path, ",
+            place!(),
+            ", chunk_set, image_url, file_size, content_type_header, ",
+            micros!("created_at"),
+            ", ",
+            micros!("updated_at"),
+            ", ",
+            micros!("last_accessed"),
+            ", sha256, mtime_ns, mode FROM image_cache WHERE true"
+        ));
+        if let Some(part) = &wanted.search {
+            sql.push(" AND instr(original_path, ").push_bind(part).push(") > 0");
+        }
+        if let Some(path) = &wanted.path {
+            sql.push(" AND original_path = ").push_bind(path.as_str());
+        }
+        if let Some(start) = &wanted.mime {
+            sql.push(" AND instr(content_type_header, ").push_bind(start).push(") = 1");
+        }
+        if let Some(place) = wanted.payload {
+            sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
+        }
+        if let Some(days) = wanted.not_accessed_days {
+            sql.push(" AND last_accessed < strftime('%Y-%m-%d %H:%M:%f000', 'now', ")
+                .push_bind(format!("-{days} days"))
+                .push(")");
+        }
+        sql.push(" ORDER BY ").push(match wanted.sort {
+            Sort::Path => "original_path",
+            Sort::Size => "file_size",
+            Sort::Created => "created_at",
+            Sort::Updated => "updated_at",
+            Sort::Accessed => "last_accessed",
+        });
+        sql.push(if wanted.descending { " DESC, id DESC" } else { ", id" });
+        // Without a limit there is no OFFSET; a negative one is none.
+        sql.push(" LIMIT ").push_bind(wanted.limit.map_or(-1, i64::from));
+        sql.push(" OFFSET ").push_bind(i64::try_from(wanted.offset).unwrap_or(i64::MAX));
+        sql.build().fetch_all(&self.pool).await?.iter().map(rows::entry).collect()
+    }
+
+    pub(super) async fn totals_once(&self) -> Result<Totals> {
+        // The pages of a file that is the app's as well say nothing about our tables.
+        let sql = concat!(
+            "SELECT count(*), coalesce(sum(place = 1), 0), coalesce(sum(place = 2), 0),
+                coalesce(sum(place = 3), 0), coalesce(sum(file_size), 0),
+                CASE WHEN ? THEN (SELECT page_count FROM pragma_page_count)
+                    * (SELECT page_size FROM pragma_page_size) END
+            FROM (SELECT file_size, ",
+            place!(),
+            " AS place FROM image_cache)"
+        );
+        let mut connection = self.pool.acquire().await?;
+        let ours = self.ours.load(std::sync::atomic::Ordering::Relaxed);
+        rows::totals(&sqlx::query(sql).bind(ours).fetch_one(&mut *connection).await?)
+    }
+}

@@ -1,0 +1,208 @@
+//! What is written to an SQLite file.
+
+use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
+
+use crate::model::UploadPath;
+use crate::model::entry::{ChunkSet, NewEntry};
+use crate::store::Touch;
+use crate::store::put::{self, CHUNKS_AT_ONCE};
+use crate::store::sqlite::{Sqlite, json, read};
+
+/// Multi-row `VALUES`: each statement is a message to the thread that holds the connection.
+async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> Result<()> {
+    for rows in put::statements(rows, usize::MAX, |entry| entry.weight()) {
+        let mut sql = QueryBuilder::<sqlx::Sqlite>::new(
+            "INSERT INTO image_cache AS old (content_type, object_id, original_path, file_size,
+                content_type_header, sha256, mtime_ns, mode, chunk_set, image_data) ",
+        );
+        sql.push_values(rows, |mut row, entry| {
+            let (content_type, object_id) = owner(entry);
+            row.push_bind(content_type)
+                .push_bind(object_id)
+                .push_bind(entry.path.as_str())
+                .push_bind(i64::try_from(entry.stat.size).unwrap_or(i64::MAX))
+                .push_bind(entry.mime.as_str())
+                .push_bind(entry.sha256.to_string())
+                .push_bind(entry.stat.mtime_ns)
+                .push_bind(i64::from(entry.stat.kept_mode()))
+                .push_bind(put::set_of(entry).map(|set| set.0))
+                .push_bind(put::text_of(entry));
+        });
+        sql.push(
+            " ON CONFLICT (original_path) DO UPDATE SET
+                content_type = CASE WHEN excluded.content_type || excluded.object_id = ''
+                    THEN old.content_type ELSE excluded.content_type END,
+                object_id = CASE WHEN excluded.content_type || excluded.object_id = ''
+                    THEN old.object_id ELSE excluded.object_id END,
+                image_url = '', file_size = excluded.file_size,
+                content_type_header = excluded.content_type_header,
+                updated_at = CASE WHEN old.sha256 = excluded.sha256
+                    THEN old.updated_at ELSE excluded.updated_at END,
+                last_accessed = excluded.last_accessed, sha256 = excluded.sha256,
+                mtime_ns = excluded.mtime_ns, mode = excluded.mode, chunk_set = excluded.chunk_set,
+                image_data = excluded.image_data",
+        );
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The owner to write; empty keeps the stored one.
+fn owner(entry: &NewEntry) -> (&str, &str) {
+    entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
+}
+
+async fn insert_chunks(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> Result<()> {
+    let chunks: Vec<_> = rows.iter().filter_map(|entry| put::chunk_of(entry)).collect();
+    for chunks in put::statements(&chunks, usize::MAX, |(_, bytes)| bytes.len()) {
+        let mut sql = QueryBuilder::<sqlx::Sqlite>::new(
+            "INSERT INTO image_cache_chunk (chunk_set, seq, data) ",
+        );
+        sql.push_values(chunks, |mut row, (set, bytes)| {
+            row.push_bind(set.0).push("0").push_bind(*bytes);
+        });
+        sql.push(
+            " ON CONFLICT (chunk_set, seq) DO UPDATE SET data = excluded.data,
+                created_at = excluded.created_at",
+        );
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Writes mtime and mode of paths, in the order of the paths; `sha256`, where given, must be the
+/// stored one.
+async fn write_looks(
+    connection: &mut SqliteConnection,
+    looks: &[(&str, i64, u32, Option<String>)],
+) -> Result<()> {
+    if looks.is_empty() {
+        return Ok(());
+    }
+    let sql = "UPDATE image_cache SET mtime_ns = look.mtime_ns, mode = look.mode,
+            last_accessed = strftime('%Y-%m-%d %H:%M:%f000', 'now')
+        FROM (SELECT value ->> 0 AS path, value ->> 1 AS mtime_ns, value ->> 2 AS mode,
+                value ->> 3 AS sha256 FROM json_each(?)) look
+        WHERE original_path = look.path AND coalesce(image_cache.sha256 = look.sha256, true)";
+    sqlx::query(sql).bind(json(&looks)).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes the first rows of chunk sets that no entry refers to.
+async fn remove_loose(connection: &mut SqliteConnection, sets: &[ChunkSet]) -> Result<()> {
+    if sets.is_empty() {
+        return Ok(());
+    }
+    let sql = "DELETE FROM image_cache_chunk AS c
+        WHERE chunk_set IN (SELECT value FROM json_each($1)) AND seq < $2
+        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)";
+    let sets: Vec<i64> = sets.iter().map(|set| set.0).collect();
+    sqlx::query(sql).bind(json(&sets)).bind(i64::from(CHUNKS_AT_ONCE)).execute(connection).await?;
+    Ok(())
+}
+
+impl Sqlite {
+    /// Returns the chunk sets that are still to be discarded.
+    pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Vec<ChunkSet>> {
+        let entries: Vec<&NewEntry> = entries.iter().collect();
+        let paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+
+        let mut writing = self.write().await?;
+        let known = read::known(&mut writing.unit, &paths).await?;
+        let plan = put::plan(&entries, &known);
+        insert_chunks(&mut writing.unit, &plan.rows).await?;
+        insert_rows(&mut writing.unit, &plan.rows).await?;
+        let looks: Vec<_> = plan
+            .looks
+            .iter()
+            .map(|entry| {
+                let digest = Some(entry.sha256.to_string());
+                (entry.path.as_str(), entry.stat.mtime_ns, entry.stat.kept_mode(), digest)
+            })
+            .collect();
+        write_looks(&mut writing.unit, &looks).await?;
+        remove_loose(&mut writing.unit, &plan.loose).await?;
+        writing.commit().await?;
+        Ok(plan.large)
+    }
+
+    pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {
+        let looks: Vec<_> = touches
+            .iter()
+            .map(|touch| (touch.path.as_str(), touch.mtime_ns, touch.mode, None))
+            .collect();
+        let mut writing = self.write().await?;
+        write_looks(&mut writing.unit, &looks).await?;
+        writing.commit().await
+    }
+
+    pub(super) async fn accessed_once(&self, paths: &[UploadPath]) -> Result<()> {
+        let paths: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
+        let mut writing = self.write().await?;
+        let sql = "UPDATE image_cache SET last_accessed = strftime('%Y-%m-%d %H:%M:%f000', 'now')
+            WHERE original_path IN (SELECT value FROM json_each($1))";
+        sqlx::query(sql).bind(json(&paths)).execute(&mut *writing.unit).await?;
+        writing.commit().await
+    }
+
+    pub(super) async fn write_chunk_once(
+        &self,
+        set: ChunkSet,
+        seq: u32,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let sql = "INSERT INTO image_cache_chunk (chunk_set, seq, data) VALUES ($1, $2, $3)
+            ON CONFLICT (chunk_set, seq) DO UPDATE SET data = excluded.data,
+                created_at = excluded.created_at";
+        let mut writing = self.write().await?;
+        sqlx::query(sql)
+            .bind(set.0)
+            .bind(i64::from(seq))
+            .bind(bytes)
+            .execute(&mut *writing.unit)
+            .await?;
+        writing.commit().await
+    }
+
+    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    pub(super) async fn discard_some(&self, set: ChunkSet) -> Result<bool> {
+        let sql = "DELETE FROM image_cache_chunk WHERE chunk_set = $1
+            AND seq IN (SELECT seq FROM image_cache_chunk WHERE chunk_set = $1 LIMIT $2)
+            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)";
+        let mut writing = self.write().await?;
+        let removed = sqlx::query(sql)
+            .bind(set.0)
+            .bind(i64::from(CHUNKS_AT_ONCE))
+            .execute(&mut *writing.unit)
+            .await?;
+        writing.commit().await?;
+        Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
+    }
+
+    /// Chunk sets without an entry whose last row is more than a day old.
+    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+        let sql = "SELECT chunk_set FROM image_cache_chunk c
+            WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            GROUP BY chunk_set HAVING max(created_at) < strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 day')";
+        let mut writing = self.write().await?;
+        let rows = sqlx::query(sql).fetch_all(&mut *writing.unit).await?;
+        writing.commit().await?;
+        rows.iter().map(|row| row.try_get(0).map(ChunkSet)).collect()
+    }
+
+    /// Removes entries and the first rows of their chunk sets; returns how many entries, and the
+    /// sets that have more rows.
+    pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
+        let mut writing = self.write().await?;
+        let rows = sqlx::query("DELETE FROM image_cache WHERE id IN (SELECT value FROM json_each($1)) RETURNING chunk_set")
+            .bind(json(&ids))
+            .fetch_all(&mut *writing.unit)
+            .await?;
+        let sets: Vec<Option<i64>> =
+            rows.iter().map(|row| row.try_get(0)).collect::<Result<_>>()?;
+        let sets: Vec<ChunkSet> = sets.into_iter().flatten().map(ChunkSet).collect();
+        remove_loose(&mut writing.unit, &sets).await?;
+        writing.commit().await?;
+        Ok((rows.len() as u64, sets))
+    }
+}

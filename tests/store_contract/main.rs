@@ -1,0 +1,163 @@
+//! The contract of the store: one suite, held against every database it runs on.
+
+mod app_file;
+mod chunks;
+mod connections;
+mod entries;
+mod lists;
+mod schema;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, PayloadKind};
+use imagecached::model::{Digest, FileStat, UploadPath, base64};
+use imagecached::store::{
+    self, FetchedPayload, ListQuery, Options, Sort, Store, StoreError, Stored, Target, Totals,
+    Touch, Trouble,
+};
+use sqlx::{ConnectOptions, Executor};
+use support::database::{Database, Kind};
+
+/// Makes a test of every case for every database.
+macro_rules! contract {
+    (@on $module:ident, $kind:expr, $($case:ident)*) => {
+        mod $module {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let database = Database::fresh($kind).await;
+                    let store = database.open();
+                    store.migrate().await.unwrap();
+                    super::cases::$case(&*store, &database).await;
+                    store.close().await;
+                    database.remove().await;
+                }
+            )*
+        }
+    };
+    ($($case:ident)*) => {
+        contract!(@on sqlite, Kind::Sqlite, $($case)*);
+        contract!(@on postgres, Kind::Postgres, $($case)*);
+        contract!(@on pgbouncer, Kind::PgBouncer, $($case)*);
+        contract!(@on mariadb, Kind::MariaDb, $($case)*);
+    };
+}
+
+mod cases {
+    pub use super::chunks::*;
+    pub use super::connections::*;
+    pub use super::entries::*;
+    pub use super::lists::*;
+    pub use super::schema::*;
+}
+
+contract! {
+    migrating_again_changes_nothing
+    eight_may_migrate_at_once
+    missing_tables_are_told
+    a_newer_schema_is_refused
+    every_byte_comes_back
+    an_empty_file_has_data
+    five_mebibytes_fit_into_a_row
+    a_batch_of_300_is_stored_and_indexed_newest_first
+    the_same_content_is_not_written
+    changed_content_replaces
+    a_touch_changes_the_look_only
+    chunks_are_written_read_and_discarded
+    one_chunk_comes_with_its_entry
+    replaced_chunks_are_removed
+    a_set_that_is_not_needed_is_removed
+    old_sets_without_entry_are_swept
+    odd_paths_are_told_apart
+    lists_are_filtered_and_sorted
+    totals_count
+    removing_takes_the_chunks_too
+    two_instances_may_store_the_same_paths
+    a_cut_connection_is_replaced
+    the_database_tells_about_itself
+    an_owner_is_kept_until_another_is_given
+    access_is_noted
+    a_refused_value_is_told_and_the_rest_can_be_stored
+}
+
+fn path(text: &str) -> UploadPath {
+    UploadPath::parse(text).unwrap()
+}
+
+fn entry(at: &str, bytes: &[u8], mtime_ns: i64) -> NewEntry {
+    NewEntry {
+        path: path(at),
+        owner: None,
+        mime: "image/jpeg".into(),
+        sha256: Digest::of(bytes),
+        stat: FileStat { size: bytes.len() as u64, mtime_ns, ctime_ns: 0, inode: 1, mode: 0o640 },
+        payload: NewPayload::Inline(base64::encode(bytes)),
+    }
+}
+
+fn chunked(at: &str, bytes: &[u8], payload: NewPayload) -> NewEntry {
+    NewEntry { payload, ..entry(at, bytes, 1) }
+}
+
+/// Bytes that no two seeds share.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+async fn index(store: &dyn Store) -> Vec<IndexRow> {
+    let mut rows = Vec::new();
+    store.index(&mut |row| rows.push(row)).await.unwrap();
+    rows
+}
+
+async fn stored(store: &dyn Store, at: &str) -> Stored {
+    let found = store.stored(&[path(at)]).await.unwrap();
+    found.get(&path(at)).unwrap_or_else(|| panic!("{at} is not stored")).clone()
+}
+
+/// The bytes of every entry, read back the way a restore does it.
+async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
+    let ids: Vec<i64> = index(store).await.iter().map(|row| row.id).collect();
+    let mut read = HashMap::new();
+    let mut sets = Vec::new();
+    store
+        .fetch(&ids, &mut |fetched| {
+            let mut bytes = Vec::new();
+            match fetched.payload {
+                FetchedPayload::Inline(text) => base64::decode_into(text, &mut bytes).unwrap(),
+                FetchedPayload::OneChunk(chunk) => bytes = chunk.to_vec(),
+                FetchedPayload::Chunks(set) => sets.push((fetched.original_path.to_owned(), set)),
+                FetchedPayload::Url(_) | FetchedPayload::None => panic!("no payload"),
+            }
+            read.insert(fetched.original_path.to_owned(), bytes);
+        })
+        .await
+        .unwrap();
+    for (at, set) in sets {
+        let mut bytes = Vec::new();
+        for seq in 0.. {
+            match store.read_chunk(set, seq).await.unwrap() {
+                Some(chunk) => bytes.extend(chunk),
+                None => break,
+            }
+        }
+        read.insert(at, bytes);
+    }
+    read
+}
+
+async fn chunk_rows(database: &Database) -> i64 {
+    database.numbers("SELECT count(*) FROM image_cache_chunk").await[0]
+}
