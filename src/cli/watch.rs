@@ -1,8 +1,9 @@
 //! `watch`: the daemon alone, for a disk that is shared with the app or outlives it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cli::context::Context;
+use crate::cli::ending::Ending;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{tell_farewell, warn_of_lone_sqlite};
 use crate::daemon::{Begun, Daemon};
@@ -11,11 +12,8 @@ use crate::process::{Signals, service_manager};
 /// How often the parts are asked whether they live.
 const CHECK: Duration = Duration::from_secs(2);
 
-/// What is left of the time to end after a second signal.
-const HURRY: Duration = Duration::from_secs(5);
-
 pub async fn watch(context: Context) -> Result<Exit, Failure> {
-    let limit = context.settings.shutdown_limit;
+    let mut ending = Ending::new(context.settings.shutdown_limit);
     let mut signals = Signals::listen()?;
     warn_of_lone_sqlite(&context);
     let upload_dir = context.made_upload_dir()?;
@@ -27,7 +25,7 @@ pub async fn watch(context: Context) -> Result<Exit, Failure> {
         tokio::select! {
             signal = signals.recv() => match signal {
                 Some(signal) if signal.asks_to_end() => {
-                    tracing::info!(event = "signal", signal = signal.name(), "ending");
+                    ending.note(signal);
                     break;
                 }
                 Some(_) => {}
@@ -38,32 +36,6 @@ pub async fn watch(context: Context) -> Result<Exit, Failure> {
             }
         }
     }
-    let _ = service_manager::stopping();
-    let deadline = Instant::now() + limit;
-    let finish = daemon.finish(deadline);
-    tokio::pin!(finish);
-    let farewell = tokio::select! {
-        farewell = &mut finish => farewell,
-        () = second_signal(&mut signals) => {
-            tracing::warn!(event = "signal", "asked to end again: hurrying");
-            match tokio::time::timeout(HURRY, finish).await {
-                Ok(farewell) => farewell,
-                Err(_) => return Err(Failure {
-                    exit: Exit::Incomplete,
-                    message: "ended before every upload was safe, as asked twice".into(),
-                }),
-            }
-        }
-    };
+    let farewell = ending.finish(daemon, &mut signals).await;
     Ok(tell_farewell(&farewell))
-}
-
-async fn second_signal(signals: &mut Signals) {
-    let began = Instant::now();
-    while let Some(signal) = signals.recv().await {
-        if signal.asks_to_end() && began.elapsed() > Duration::from_secs(1) {
-            return;
-        }
-    }
-    std::future::pending().await
 }

@@ -17,7 +17,7 @@ pub use state_file::State;
 
 use crate::capture::intake::Intake;
 use crate::capture::scan::Scanner;
-use crate::capture::{Capture, CaptureDied, Drained};
+use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::model::health::Counters;
@@ -113,8 +113,8 @@ impl Daemon {
     }
 
     /// Ends: stops the watch, looks over the disk a last time, and waits until everything is safe,
-    /// at the latest until `deadline`.
-    pub async fn finish(mut self, deadline: Instant) -> Farewell {
+    /// at the latest until the deadline.
+    pub async fn finish(mut self, deadline: &Deadline) -> Farewell {
         let began = Instant::now();
         let counters = &self.parts.context.health.counters;
         let before = Counters::get(&counters.captured_files);
@@ -135,7 +135,7 @@ impl Daemon {
             }
         });
         // Draining goes on beside it: the queue must have room for what the scan finds.
-        let _ = tokio::time::timeout_at(deadline.into(), last_look).await;
+        let _ = deadline.bound(last_look).await;
         let outcome = match self.parts.take_capture() {
             Some(capture) => capture.drain(deadline).await,
             None => Err(CaptureDied),
