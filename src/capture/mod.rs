@@ -137,6 +137,12 @@ impl Capture {
         Ok(Self { shared, readers, writers })
     }
 
+    /// Only notices files until [`scan::Scanner::release`]: for a start at which nobody knows yet
+    /// whether the database and its tables are there.
+    pub fn hold(&self) {
+        self.shared.queue.hold();
+    }
+
     /// What notices files for this capture.
     #[must_use]
     pub fn scanner(&self) -> scan::Scanner {

@@ -97,6 +97,7 @@ async fn boot(
         return Ok(Boot::Begun(begun));
     }
     begun.store_ready = true;
+    parts.store_is_ready();
     let mut restore = tokio::spawn(parts.clone().restore());
     tokio::select! {
         done = &mut restore => {

@@ -68,6 +68,7 @@ impl Keeper {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }
+        self.parts.store_is_ready();
         if self.parts.context.health.set_database_away(None) {
             tracing::info!(event = "database_back", "the database answers");
         }

@@ -64,7 +64,8 @@ pub struct Farewell {
 }
 
 impl Daemon {
-    /// Starts what captures files; nothing is watched yet.
+    /// Starts what captures files; nothing is watched yet, and nothing is stored before
+    /// [`Parts::store_is_ready`].
     pub fn start(context: Context, upload_dir: UploadDir) -> Result<Self, Failure> {
         let capture = Capture::start(
             upload_dir.clone(),
@@ -73,6 +74,7 @@ impl Daemon {
             crate::model::Index::default(),
             context.health.clone(),
         )?;
+        capture.hold();
         let parts = Arc::new(Parts {
             scanner: capture.scanner(),
             context,
@@ -123,6 +125,7 @@ impl Daemon {
             keeper.abort();
             let _ = keeper.await;
         }
+        let preparing = tokio::spawn(self.parts.clone().prepare_at_last(deadline.moment()));
         let parts = self.parts.clone();
         let intake = self.intake.take();
         let last_look = tokio::task::spawn_blocking(move || {
@@ -140,6 +143,7 @@ impl Daemon {
             Some(capture) => capture.drain(deadline).await,
             None => Err(CaptureDied),
         };
+        preparing.abort();
         self.summary.abort();
         state_file::remove(&self.parts);
         let saved = Counters::get(&counters.captured_files) - before;
@@ -177,6 +181,22 @@ impl Parts {
 
     fn take_capture(&self) -> Option<Capture> {
         self.capture.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// The tables are there: what waits may be stored.
+    pub fn store_is_ready(&self) {
+        self.scanner.release();
+    }
+
+    /// At the end of a daemon that never came to see its database: uploads wait for the tables.
+    async fn prepare_at_last(self: Arc<Self>, deadline: Instant) {
+        while self.scanner.is_held() && Instant::now() < deadline {
+            match self.context.wait_for_store(deadline).await {
+                Ok(()) => self.store_is_ready(),
+                // It needs a person, and one may be at it.
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
     }
 
     /// Restores what is missing, and learns on the way what the cache holds.
