@@ -10,6 +10,7 @@
 //! hashing and encoding are work for a core and not for a runtime; each writer is a task with one
 //! connection. Between them stand as many bytes as `bytes_in_flight` allows.
 
+mod deadline;
 pub mod intake;
 mod large;
 mod queue;
@@ -20,10 +21,12 @@ mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+
+pub use deadline::Deadline;
 
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
@@ -34,6 +37,9 @@ use crate::uploads::UploadDir;
 
 /// As many waiting files are kept by name; beyond that the next scan finds them.
 const QUEUE_CAPACITY: usize = 20_000;
+
+/// A writer has so long to end, even when the deadline has passed.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// How files are captured.
 #[derive(Debug, Clone)]
@@ -138,6 +144,12 @@ impl Capture {
         Ok(Self { shared, readers, writers })
     }
 
+    /// Only notices files until [`scan::Scanner::release`]: for a start at which nobody knows yet
+    /// whether the database and its tables are there.
+    pub fn hold(&self) {
+        self.shared.queue.hold();
+    }
+
     /// What notices files for this capture.
     #[must_use]
     pub fn scanner(&self) -> scan::Scanner {
@@ -161,28 +173,31 @@ impl Capture {
         self.shared.queue.idle().await;
     }
 
-    /// Hurries, waits until everything that can be saved is safe, at the latest until `deadline`,
+    /// Hurries, waits until everything that can be saved is safe, at the latest until the deadline,
     /// and ends the capture.
     ///
     /// # Errors
     /// [`CaptureDied`] when a part has panicked.
-    pub async fn drain(mut self, deadline: Instant) -> Result<Drained, CaptureDied> {
+    pub async fn drain(mut self, deadline: &Deadline) -> Result<Drained, CaptureDied> {
         self.shared.queue.hurry();
         let alive = self.check();
         if alive.is_ok() {
             // Running into the deadline is told by what is left over.
-            let _ = tokio::time::timeout_at(deadline.into(), self.idle()).await;
+            let _ = deadline.bound(self.idle()).await;
         }
         let drained = self.shared.queue.close();
-        let grace = deadline.max(Instant::now() + Duration::from_millis(500));
-        let ended = tokio::time::timeout_at(grace.into(), async {
+        let all_ended = async {
             while let Some(ended) = self.writers.join_next().await {
                 ended.map_err(|_| CaptureDied)?;
             }
             Ok(())
-        });
-        // A writer that hangs on a dead connection is left behind: its batch is unsaved and told so.
-        let ended = ended.await.unwrap_or(Ok(()));
+        };
+        let grace = async { tokio::join!(deadline.passed(), tokio::time::sleep(GRACE)) };
+        let ended = tokio::select! {
+            ended = all_ended => ended,
+            // A writer that hangs on a dead connection is left behind: its batch is unsaved and told so.
+            _ = grace => Ok(()),
+        };
         self.writers.abort_all();
         alive.and(ended).map(|()| drained)
     }

@@ -27,6 +27,8 @@ struct Away {
 #[derive(Debug)]
 struct State {
     settle: Settle,
+    /// Nothing is handed out yet: the tables may not be there.
+    held: bool,
     away: Option<Away>,
     /// Something was noticed for which there was no room.
     missed: bool,
@@ -45,7 +47,13 @@ pub struct Queue {
 impl Queue {
     pub fn new(settle: Settle) -> Self {
         Self {
-            state: Mutex::new(State { settle, away: None, missed: false, closed: false }),
+            state: Mutex::new(State {
+                settle,
+                held: false,
+                away: None,
+                missed: false,
+                closed: false,
+            }),
             work: Condvar::new(),
             room: Condvar::new(),
             progress: Notify::new(),
@@ -54,6 +62,22 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands nothing out until [`Queue::release`]; files are noticed all the same.
+    pub fn hold(&self) {
+        self.state().held = true;
+    }
+
+    /// Ends a hold.
+    pub fn release(&self) {
+        self.state().held = false;
+        self.work.notify_all();
+    }
+
+    /// Whether nothing is handed out.
+    pub fn is_held(&self) -> bool {
+        self.state().held
     }
 
     /// Takes notice of a file. Without room for it, the queue remembers that a scan is due.
@@ -99,6 +123,7 @@ impl Queue {
             }
             let now = Instant::now();
             let until = match &state.away {
+                _ if state.held => None,
                 Some(away) if away.probe.is_some() => None,
                 Some(away) if now < away.retry_at => Some(away.retry_at),
                 _ => {

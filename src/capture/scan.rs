@@ -66,6 +66,19 @@ impl Scanner {
         self.shared.queue.note_when_room(path, sign);
     }
 
+    /// Ends a [`Capture::hold`]: what waits is captured from now on.
+    ///
+    /// [`Capture::hold`]: super::Capture::hold
+    pub fn release(&self) {
+        self.shared.queue.release();
+    }
+
+    /// Whether files are noticed only.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.shared.queue.is_held()
+    }
+
     /// Notes an entry of the database, so that its file need not be read.
     pub fn note_stored(&self, row: &IndexRow) {
         self.shared.index().note_stored(row);

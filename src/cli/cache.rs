@@ -1,10 +1,11 @@
 //! `cache PATH…`: store single files.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::capture::{Capture, Options};
+use crate::capture::{Capture, Deadline, Options};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
@@ -12,6 +13,9 @@ use crate::model::settle::Sign;
 use crate::model::{Index, UploadPath};
 use crate::store::{ListQuery, Store};
 use crate::uploads::{OpenError, UploadDir};
+
+/// A file that is being written is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub struct Cache {
@@ -74,9 +78,9 @@ async fn store(
     for path in paths {
         scanner.note_anyway(path.clone(), Sign::Found);
     }
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    let _ = tokio::time::timeout_at(deadline.into(), capture.idle()).await;
-    let drained = capture.drain(deadline).await.map_err(Failure::other)?;
+    let deadline = Deadline::at(Instant::now() + PATIENCE);
+    let _ = deadline.bound(capture.idle()).await;
+    let drained = capture.drain(&deadline).await.map_err(Failure::other)?;
     Ok(drained.examples)
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::capture::scan::{Scanned, Scanner};
-use crate::capture::{Capture, CaptureDied, Drained};
+use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
@@ -116,6 +116,6 @@ async fn store_all(capture: Capture, scanner: Scanner) -> Result<(Scanned, Drain
             break;
         }
     }
-    let drained = capture.drain(Instant::now() + Duration::from_secs(2)).await;
+    let drained = capture.drain(&Deadline::at(Instant::now() + Duration::from_secs(2))).await;
     Ok((scanned, drained.map_err(Trouble::Died)?))
 }

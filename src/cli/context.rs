@@ -15,6 +15,9 @@ use crate::uploads::{Disk, UploadDir};
 /// The first wait for a database that does not answer yet, and the longest.
 const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// How long a call waits for a connection, at least and at most.
+const ACQUIRE: (Duration, Duration) = (Duration::from_millis(700), Duration::from_secs(10));
+
 /// The settings and what is made from them. Opening it connects to nothing.
 #[derive(Clone)]
 pub struct Context {
@@ -29,7 +32,8 @@ impl Context {
     pub fn new(settings: Settings) -> Result<Self, Failure> {
         let options = store::Options {
             connections: settings.database_connections,
-            acquire_timeout: settings.database_wait.max(Duration::from_secs(1)),
+            // Shorter than the wait itself: the pool tells why it has no connection only at the end.
+            acquire_timeout: settings.database_wait.mul_f64(0.7).clamp(ACQUIRE.0, ACQUIRE.1),
             call_timeout: settings.database_timeout,
         };
         let store = store::open(&settings.database.target, &options)?;
@@ -124,24 +128,35 @@ impl Context {
     /// latest until `deadline`.
     pub async fn wait_for_store(&self, deadline: Instant) -> Result<(), StoreError> {
         let mut wait = DATABASE_RETRY.0;
+        let mut last = None;
         loop {
             let error = match tokio::time::timeout_at(deadline.into(), self.prepare_store()).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
-                Err(_) => StoreError {
-                    operation: format!("connect to {}", self.store.product()),
-                    trouble: Trouble::Away,
-                    cause: "no answer in time".into(),
-                    cure: Some("check that the database runs, or raise database_wait".into()),
-                },
+                // What an earlier try was told says more.
+                Err(_) => return Err(last.unwrap_or_else(|| self.no_answer())),
             };
             // The others need a person, who will not come within seconds.
             let may_pass = matches!(error.trouble, Trouble::Away | Trouble::Busy | Trouble::Other);
             if !may_pass || Instant::now() + wait >= deadline {
                 return Err(error);
             }
+            last = Some(error);
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
+        }
+    }
+
+    fn no_answer(&self) -> StoreError {
+        StoreError {
+            operation: format!("connect to {}", self.store.product()),
+            trouble: Trouble::Away,
+            cause: "no answer in time".into(),
+            cure: Some(
+                "check that the database runs and that DATABASE_URL names it, or raise \
+                 database_wait"
+                    .into(),
+            ),
         }
     }
 

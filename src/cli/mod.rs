@@ -5,6 +5,7 @@ mod cache_all;
 mod cleanup;
 pub mod context;
 mod doctor;
+mod ending;
 pub mod exit;
 mod get;
 mod list;

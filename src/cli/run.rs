@@ -10,16 +10,11 @@ use clap::Args;
 use tokio::time::sleep_until;
 
 use crate::cli::context::Context;
+use crate::cli::ending::Ending;
 use crate::cli::exit::{Exit, Failure};
 use crate::daemon::{Begun, Daemon, Farewell, Parts};
 use crate::process::{Child, Signal, Signals, SpawnError, service_manager};
 use crate::store::StoreError;
-
-/// Signals to end that come within this time are one: some platforms send several at once.
-const SAME_SIGNAL: Duration = Duration::from_secs(1);
-
-/// What is left of the time to end after a second signal.
-const HURRY: Duration = Duration::from_secs(5);
 
 /// How often the parts are asked whether they live.
 const CHECK: Duration = Duration::from_secs(2);
@@ -103,7 +98,8 @@ async fn boot(
         return Ok(Boot::Begun(begun));
     }
     begun.store_ready = true;
-    let mut restore = tokio::spawn(parts.clone().restore());
+    parts.store_is_ready();
+    let mut restore = tokio::spawn(parts.clone().restore_at_last());
     tokio::select! {
         done = &mut restore => {
             begun.restored = matches!(done, Ok(Ok(report)) if report.left.is_empty());
@@ -140,14 +136,13 @@ fn without_database(parts: &Parts, error: StoreError) -> Result<(), Failure> {
 /// Stands beside the app until its end, then saves what it has left.
 async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> ExitCode {
     let limit = daemon.parts.context.settings.shutdown_limit;
-    let mut asked: Option<Instant> = None;
-    let mut end_by: Option<Instant> = None;
+    let mut ending = Ending::new(limit);
     let mut dead = false;
     let exit = loop {
         let give_up = async {
-            match end_by {
+            match ending.deadline() {
                 // The rest of the time belongs to the uploads, whatever the app does.
-                Some(end_by) => sleep_until((end_by - reserve(limit)).into()).await,
+                Some(deadline) => sleep_until((deadline.moment() - reserve(limit)).into()).await,
                 None => pending().await,
             }
         };
@@ -157,20 +152,7 @@ async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> Ex
             signal = signals.recv() => {
                 let Some(signal) = signal else { continue };
                 pass_on(&child, signal);
-                if signal.asks_to_end() {
-                    let now = Instant::now();
-                    match asked {
-                        None => {
-                            (asked, end_by) = (Some(now), Some(now + limit));
-                            let _ = service_manager::stopping();
-                        }
-                        Some(first) if now - first > SAME_SIGNAL => {
-                            tracing::warn!(event = "signal", "asked to end again: hurrying");
-                            end_by = end_by.map(|end_by| end_by.min(now + HURRY));
-                        }
-                        Some(_) => {}
-                    }
-                }
+                ending.note(signal);
             }
             () = tokio::time::sleep(CHECK), if !dead => {
                 if let Err(error) = daemon.check() {
@@ -180,11 +162,10 @@ async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> Ex
             }
         }
     };
-    let deadline = end_by.unwrap_or_else(|| Instant::now() + limit);
     if let Some(exit) = exit {
         tracing::info!(event = "app_exited", code = exit.code(), "the app has ended");
     }
-    let farewell = daemon.finish(deadline, another_signal(&mut signals, asked)).await;
+    let farewell = ending.finish(daemon, &mut signals).await;
     tell_farewell(&farewell);
     let exit = match exit {
         Some(exit) => exit,
@@ -210,18 +191,6 @@ fn pass_on(child: &Child, signal: Signal) {
     if let Err(error) = child.signal(signal.number) {
         let (shown, reason) = (signal.name(), error.to_string());
         tracing::warn!(event = "signal", signal = shown, reason, "cannot pass it on");
-    }
-}
-
-/// Resolves when somebody asks to end a second time; `first` is when that happened first, if it did.
-pub async fn another_signal(signals: &mut Signals, mut first: Option<Instant>) {
-    loop {
-        end_signal(signals).await;
-        match first {
-            None => first = Some(Instant::now()),
-            Some(first) if first.elapsed() > SAME_SIGNAL => return,
-            Some(_) => {}
-        }
     }
 }
 

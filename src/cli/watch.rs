@@ -1,10 +1,11 @@
 //! `watch`: the daemon alone, for a disk that is shared with the app or outlives it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cli::context::Context;
+use crate::cli::ending::Ending;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::run::{another_signal, tell_farewell, warn_of_lone_sqlite};
+use crate::cli::run::{tell_farewell, warn_of_lone_sqlite};
 use crate::daemon::{Begun, Daemon};
 use crate::process::{Signals, service_manager};
 
@@ -12,7 +13,7 @@ use crate::process::{Signals, service_manager};
 const CHECK: Duration = Duration::from_secs(2);
 
 pub async fn watch(context: Context) -> Result<Exit, Failure> {
-    let limit = context.settings.shutdown_limit;
+    let mut ending = Ending::new(context.settings.shutdown_limit);
     let mut signals = Signals::listen()?;
     let upload_dir = context.made_upload_dir()?;
     context.tell_started("watch", &upload_dir);
@@ -25,7 +26,7 @@ pub async fn watch(context: Context) -> Result<Exit, Failure> {
         tokio::select! {
             signal = signals.recv() => match signal {
                 Some(signal) if signal.asks_to_end() => {
-                    tracing::info!(event = "signal", signal = signal.name(), "ending");
+                    ending.note(signal);
                     break;
                 }
                 Some(_) => {}
@@ -36,9 +37,6 @@ pub async fn watch(context: Context) -> Result<Exit, Failure> {
             }
         }
     }
-    let _ = service_manager::stopping();
-    let asked = Instant::now();
-    let hurry = another_signal(&mut signals, Some(asked));
-    let farewell = daemon.finish(asked + limit, hurry).await;
+    let farewell = ending.finish(daemon, &mut signals).await;
     Ok(tell_farewell(&farewell))
 }

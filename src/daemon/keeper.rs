@@ -69,6 +69,7 @@ impl Keeper {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }
+        self.parts.store_is_ready();
         self.parts.scanner.note_database_back();
     }
 

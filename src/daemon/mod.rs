@@ -17,17 +17,14 @@ pub use state_file::State;
 
 use crate::capture::intake::Intake;
 use crate::capture::scan::Scanner;
-use crate::capture::{Capture, CaptureDied, Drained};
+use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
-use crate::restore::{self, Report, Restore};
+use crate::restore::{self, PlanError, Report, Restore};
 use crate::store::StoreError;
 use crate::uploads::UploadDir;
-
-/// What is left of the time to end once somebody has asked again.
-const HURRY: Duration = Duration::from_secs(5);
 
 /// How far the restore at start has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,7 +63,8 @@ pub struct Farewell {
 }
 
 impl Daemon {
-    /// Starts what captures files; nothing is watched yet.
+    /// Starts what captures files; nothing is watched yet, and nothing is stored before
+    /// [`Parts::store_is_ready`].
     pub fn start(context: Context, upload_dir: UploadDir) -> Result<Self, Failure> {
         let capture = Capture::start(
             upload_dir.clone(),
@@ -75,6 +73,7 @@ impl Daemon {
             crate::model::Index::default(),
             context.health.clone(),
         )?;
+        capture.hold();
         let parts = Arc::new(Parts {
             scanner: capture.scanner(),
             context,
@@ -115,51 +114,39 @@ impl Daemon {
     }
 
     /// Ends: stops the watch, looks over the disk a last time, and waits until everything is safe,
-    /// at the latest until `deadline`, or until a moment after `hurry`.
-    pub async fn finish(self, deadline: Instant, hurry: impl Future<Output = ()>) -> Farewell {
+    /// at the latest until the deadline.
+    pub async fn finish(mut self, deadline: &Deadline) -> Farewell {
         let began = Instant::now();
         let parts = self.parts.clone();
         let saved = || Counters::get(&parts.context.health.counters.captured_files);
         let before = saved();
-        let finishing = self.drain(deadline);
-        tokio::pin!(finishing);
-        let outcome = tokio::select! {
-            outcome = &mut finishing => outcome,
-            () = hurry => {
-                tracing::warn!(event = "signal", "asked to end again: hurrying");
-                let late = |_| Ok(Drained { unsaved: parts.scanner.unsaved().0, examples: vec![] });
-                tokio::time::timeout(HURRY, finishing).await.unwrap_or_else(late)
-            }
-        };
-        state_file::remove(&parts);
-        Farewell { saved: saved() - before, took: began.elapsed(), outcome }
-    }
-
-    async fn drain(mut self, deadline: Instant) -> Result<Drained, CaptureDied> {
-        let index_is_known = self.parts.progress.borrow().planned.is_some();
+        let index_is_known = parts.progress.borrow().planned.is_some();
         if let Some(keeper) = self.keeper.take() {
             keeper.abort();
             // It was aborted: that is what this tells.
             let _ = keeper.await;
         }
-        let parts = self.parts.clone();
-        let intake = self.intake.take();
+        let preparing = tokio::spawn(parts.clone().prepare_at_last(deadline.moment()));
+        let (scanning, intake) = (parts.clone(), self.intake.take());
         let last_look = tokio::task::spawn_blocking(move || {
             if let Some(intake) = intake.and_then(Arc::into_inner) {
                 intake.stop();
             }
             // Without the index every file would seem new, and there is no database to store it in.
             if index_is_known {
-                parts.scan_and_tell("");
+                scanning.scan_and_tell("");
             }
         });
         // A disk that hangs must not take the time of what has been noticed already.
-        let _ = tokio::time::timeout_at(deadline.into(), last_look).await;
-        self.summary.abort();
-        match self.parts.take_capture() {
+        let _ = deadline.bound(last_look).await;
+        let outcome = match parts.take_capture() {
             Some(capture) => capture.drain(deadline).await,
             None => Err(CaptureDied),
-        }
+        };
+        preparing.abort();
+        self.summary.abort();
+        state_file::remove(&parts);
+        Farewell { saved: saved() - before, took: began.elapsed(), outcome }
     }
 }
 
@@ -177,7 +164,7 @@ pub struct Begun {
 }
 
 /// What came of a restore at start.
-pub type RestoreOutcome = Result<Report, restore::PlanError>;
+pub type RestoreOutcome = Result<Report, PlanError>;
 
 impl Parts {
     /// Gives the capture to `f`, as long as it runs.
@@ -187,6 +174,22 @@ impl Parts {
 
     fn take_capture(&self) -> Option<Capture> {
         self.capture.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// The tables are there: what waits may be stored.
+    pub fn store_is_ready(&self) {
+        self.scanner.release();
+    }
+
+    /// At the end of a daemon that never came to see its database: uploads wait for the tables.
+    async fn prepare_at_last(self: Arc<Self>, deadline: Instant) {
+        while self.scanner.is_held() && Instant::now() < deadline {
+            match self.context.wait_for_store(deadline).await {
+                Ok(()) => self.store_is_ready(),
+                // It needs a person, and one may be at it.
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
     }
 
     /// Restores what is missing, and learns on the way what the cache holds.
@@ -202,6 +205,25 @@ impl Parts {
         Ok(report)
     }
 
+    /// As [`Parts::restore`], and tries again for as long as the database cannot say what to restore.
+    pub async fn restore_at_last(self: Arc<Self>) -> RestoreOutcome {
+        loop {
+            match self.clone().restore().await {
+                Err(PlanError::Store(error)) if error.is_temporary() => {
+                    let reason = error.to_string();
+                    if !self.context.health.set_database_away(Some(reason.clone())) {
+                        tracing::warn!(event = "database_away", reason, "waiting to restore");
+                    }
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                done => {
+                    self.scanner.note_database_back();
+                    return done;
+                }
+            }
+        }
+    }
+
     /// Learns what the cache holds, without restoring anything.
     pub async fn learn(&self) -> Result<(), StoreError> {
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
@@ -209,7 +231,7 @@ impl Parts {
         Ok(())
     }
 
-    async fn plan(&self) -> Result<Plan, restore::PlanError> {
+    async fn plan(&self) -> Result<Plan, PlanError> {
         let store = self.context.store.as_ref();
         restore::plan(store, &self.upload_dir, &mut |row| self.scanner.note_stored(row)).await
     }

@@ -2,7 +2,6 @@
 //! succeeds, where there is no such socket.
 
 use std::io;
-use std::time::Duration;
 
 use sd_notify::NotifyState;
 
@@ -44,13 +43,6 @@ pub fn alive() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Watchdog])
 }
 
-/// How often [`alive`] is to be called: at half the time after which the service manager takes us for
-/// dead, as sd_watchdog_enabled(3) advises. `None` when nobody watches.
-#[must_use]
-pub fn watchdog_interval() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|limit| limit / 2)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixDatagram;
@@ -62,7 +54,6 @@ mod tests {
     fn without_a_service_manager_nothing_happens() {
         ready().unwrap();
         status("watching").unwrap();
-        assert_eq!(watchdog_interval(), None);
     }
 
     #[test]
@@ -72,7 +63,6 @@ mod tests {
         status("unsaved: a\nSTOPPING=1\n.jpg").unwrap();
         alive().unwrap();
         stopping().unwrap();
-        assert_eq!(watchdog_interval(), Some(Duration::from_secs(15)));
     }
 
     #[test]
@@ -81,11 +71,7 @@ mod tests {
         let path = dir.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         let name = "process::service_manager::tests::tell_everything";
-        let output = rerun::command(&[], name)
-            .env("NOTIFY_SOCKET", &path)
-            .env("WATCHDOG_USEC", "30000000")
-            .output()
-            .unwrap();
+        let output = rerun::command(&[], name).env("NOTIFY_SOCKET", &path).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let hear = || {
             let mut bytes = [0; 256];

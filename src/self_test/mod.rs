@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::capture::intake::Intake;
-use crate::capture::{Capture, Options};
+use crate::capture::{Capture, Deadline, Options};
 use crate::model::health::{Counters, Health, Watcher};
 use crate::model::{ByteSize, Index, Patterns, UploadPath};
 use crate::restore::{self, Restore};
@@ -194,7 +194,7 @@ impl SelfTest {
             waits.push(closed.elapsed());
         }
         let _ = tokio::task::spawn_blocking(move || intake.stop()).await;
-        let drained = capture.drain(Instant::now() + PATIENCE).await;
+        let drained = capture.drain(&Deadline::at(Instant::now() + PATIENCE)).await;
         drained.map_err(|error| SelfTestError::new(step, error, "report this"))?;
         self.captured.store(true, Relaxed);
         waits.sort();

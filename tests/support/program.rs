@@ -95,9 +95,37 @@ impl Sandbox {
 
     /// Starts `watch` and waits until it watches.
     pub fn watch(&self) -> Running {
-        let mut running = self.start(&["watch"]);
+        self.watch_with(&[])
+    }
+
+    /// As [`Sandbox::watch`], with settings such as `scan_interval=1s`.
+    pub fn watch_with(&self, settings: &[&str]) -> Running {
+        let mut command = self.command(&["watch"]);
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+        let mut running = Running::start(command);
         running.wait_for_log("event=watching");
         running
+    }
+
+    /// `run` with settings such as `boot_deadline=1s`, and an app that is a shell's script. It finds
+    /// the upload directory as its working directory, and the one beside it as `$BESIDE`.
+    pub fn run(&self, settings: &[&str], script: &str) -> Command {
+        let mut command = self.command(&["run"]);
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+        // `run` hands its own directory on, and that must not be the one that it guards.
+        let script = format!("cd \"$IMAGECACHED_UPLOAD_DIR\" || exit 99\n{script}");
+        command.args(["--", "sh", "-c", &script]).env("BESIDE", self.beside());
+        command
+    }
+
+    /// Runs one statement past the program.
+    pub fn sql(&self, sql: &str) {
+        self.block_on(self.database.run(sql));
+    }
+
+    /// The first column of what a query past the program gives.
+    pub fn numbers(&self, sql: &str) -> Vec<i64> {
+        self.block_on(self.database.numbers(sql))
     }
 
     /// Writes a file, and the directories above it, as an app does.
@@ -214,7 +242,7 @@ pub struct Running {
 impl Running {
     /// Starts a command in a process group of its own and reads its standard error.
     pub fn start(mut command: Command) -> Self {
-        command.stderr(Stdio::piped()).stdin(Stdio::null()).process_group(0);
+        command.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null()).process_group(0);
         let mut child = command.spawn().expect("the program starts");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let (sender, lines) = channel();
@@ -271,9 +299,17 @@ impl Running {
         self.log.join("\n")
     }
 
+    /// The program's end, if it has ended.
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
+    }
+
     /// Waits for the program's end; gives how it ended and its whole log.
     pub fn wait(mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().expect("the program ends");
+        wait_until("the program's end", || self.try_wait().is_some());
+        let status = self.try_wait().expect("it has ended");
+        // A process that the program has left behind would keep its log open.
+        try_send(-self.pid(), 9);
         self.log.extend(self.lines.iter());
         (status, std::mem::take(&mut self.log).join("\n"))
     }
@@ -294,9 +330,13 @@ impl Drop for Running {
     }
 }
 
-fn send(pid: i32, signal: i32) {
-    let target = pid.to_string();
-    // The shell's builtin knows negative numbers for groups.
-    let status = Command::new("kill").args([&format!("-{signal}"), "--", &target]).status();
-    assert!(status.expect("kill runs").success(), "no process {target}");
+/// Sends a process, or the group of a negative number, a signal.
+pub fn send(pid: i32, signal: i32) {
+    assert!(try_send(pid, signal), "no process {pid}");
+}
+
+fn try_send(pid: i32, signal: i32) -> bool {
+    let words = [format!("-{signal}"), "--".into(), pid.to_string()];
+    let status = Command::new("kill").args(words).stderr(Stdio::null()).status();
+    status.expect("kill runs").success()
 }

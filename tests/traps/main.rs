@@ -1,6 +1,66 @@
 //! The traps that have bitten somebody, each with a test named after it.
+//!
+//! The numbers are those of the list of traps that the project was begun with.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod proxy;
+
 mod t01_new_directory;
+mod t04_renames;
+mod t05_moved_directory;
+mod t06_half_written;
+mod t07_rewrite;
+mod t08_recreated;
+mod t10_term;
+mod t12_database_away;
+mod t13_start_up;
+mod t14_newer_local_file;
+mod t15_restore_writes_nothing;
+mod t16_escape;
+mod t17_not_a_file;
+mod t18_source_tree;
+mod t21_cut_connections;
+mod t22_urls;
+mod t23_sizes_and_names;
+mod t24_odd_names;
+mod t27_cleanup;
+mod t29_boot_deadline;
+mod t30_process;
+mod t31_second_term;
+mod t34_damage;
+
+use std::path::{Path, PathBuf};
+
+use support::database::Kind;
+
+/// The databases that the traps about entries are tried on.
+const DATABASES: [Kind; 3] = [Kind::Postgres, Kind::MariaDb, Kind::Sqlite];
+
+/// Where there is a file system on a disk, and one in memory.
+fn file_systems() -> [PathBuf; 2] {
+    [std::env::temp_dir(), "/dev/shm".into()]
+}
+
+/// Bytes that look like nothing else: `seed` decides about them.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// How many lines of a log hold all of these texts.
+fn count_lines(log: &str, texts: &[&str]) -> usize {
+    log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
+}
+
+/// Makes the directories above a file.
+fn make_parents(file: &Path) {
+    std::fs::create_dir_all(file.parent().expect("a directory")).expect("directories");
+}

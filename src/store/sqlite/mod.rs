@@ -100,8 +100,8 @@ impl Sqlite {
     async fn write(&self) -> sqlx::Result<Writing<'_>> {
         let turn = self.writer.lock().await;
         tokio::time::sleep_until(*turn).await;
-        let unit = begin_with(&self.pool, "BEGIN IMMEDIATE").await?;
-        let ours = self.ours.load(Ordering::Relaxed);
+        let mut unit = begin_with(&self.pool, "BEGIN IMMEDIATE").await?;
+        let ours = self.ours.load(Ordering::Relaxed) && !schema::is_shared(&mut unit).await?;
         Ok(Writing { unit, turn, began: Instant::now(), ours })
     }
 

@@ -22,6 +22,15 @@ pub(super) async fn is_ours(connection: &mut SqliteConnection) -> Result<bool> {
     Ok(row.try_get::<i64, _>(0)? == OURS)
 }
 
+/// Whether somebody else has tables in the file: then its owner may want to write at any time, even
+/// if we came first.
+pub(super) async fn is_shared(connection: &mut SqliteConnection) -> Result<bool> {
+    let others = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
+        AND name NOT IN ('image_cache', 'image_cache_chunk', 'imagecached_schema')
+        AND substr(name, 1, 7) <> 'sqlite_'";
+    Ok(count(connection, others).await? > 0)
+}
+
 /// Lets the write-ahead log grow to 64 MB (4,096 pages of 16 KiB) before it is copied back: that halves
 /// the bytes written while a large upload directory is stored for the first time.
 pub(super) async fn keep_a_long_log(connection: &mut SqliteConnection) -> Result<()> {

@@ -1,0 +1,134 @@
+//! What was uploaded right before the platform's TERM.
+
+use std::collections::BTreeMap;
+
+use crate::support::database::Kind;
+use crate::support::program::{Running, Sandbox, send, wait_until};
+use crate::{DATABASES, noise};
+
+/// An app that ends at TERM, as gunicorn does, and saves one more upload on the way.
+const APP: &str = "trap 'printf last > last.jpg; exit 0' TERM
+    : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
+
+fn upload_50(sandbox: &Sandbox) {
+    for n in 0..50 {
+        sandbox.write(&format!("products/{}/{n}.jpg", n % 7), &noise(n, 40_000));
+    }
+}
+
+fn up(sandbox: &Sandbox) {
+    wait_until("the app", || sandbox.beside().join("up").exists());
+}
+
+fn with_the_last_one(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    files.insert("last.jpg".into(), b"last".into());
+    files
+}
+
+fn fifty_then(kind: Kind, end: impl FnOnce(&Running)) {
+    let sandbox = Sandbox::new(kind);
+    let run = Running::start(sandbox.run(&[], APP));
+    up(&sandbox);
+    upload_50(&sandbox);
+    let uploaded = sandbox.files();
+    end(&run);
+    let (status, log) = run.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("event=drained") && log.contains("unsaved=0"), "{log}");
+    assert_eq!(sandbox.contents(), with_the_last_one(uploaded), "{kind:?}");
+    sandbox.remove();
+}
+
+#[test]
+fn t10_term_to_the_daemon_alone() {
+    for kind in DATABASES {
+        fifty_then(kind, |run| run.signal(15));
+    }
+}
+
+#[test]
+fn t10_term_to_all_processes_several_times() {
+    fifty_then(Kind::Postgres, |run| {
+        for _ in 0..3 {
+            run.signal_group(15);
+        }
+    });
+}
+
+#[test]
+fn t10_term_to_watch() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let watch = sandbox.watch();
+    upload_50(&sandbox);
+    let (status, log) = watch.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(sandbox.contents(), sandbox.files());
+    sandbox.remove();
+}
+
+#[test]
+fn t10_an_app_that_ends_by_itself() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let script = "i=0; while [ $i -lt 50 ]; do printf $i > $i.jpg; i=$((i + 1)); done; exit 4";
+    let (status, log) = Running::start(sandbox.run(&[], script)).wait();
+    assert_eq!(status.code(), Some(4), "{log}");
+    assert_eq!(sandbox.files().len(), 50);
+    assert_eq!(sandbox.contents(), sandbox.files());
+    sandbox.remove();
+}
+
+/// A start script without `exec`: its shell gets the platform's TERM, and does not pass it on.
+fn from_a_script(sandbox: &Sandbox, prefix: &[&str]) -> Running {
+    let run = sandbox.run(&[], APP);
+    let program = prefix.first().copied().unwrap_or("sh");
+    let mut shell = std::process::Command::new(program);
+    shell.args(prefix.iter().skip(1));
+    if !prefix.is_empty() {
+        shell.arg("sh");
+    }
+    // A command after it keeps every shell from replacing itself.
+    shell.args(["-c", "\"$@\"; code=$?; echo \"script ends\" >&2; exit $code", "sh"]);
+    shell.arg(run.get_program()).args(run.get_args()).current_dir(sandbox.beside());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    Running::start(shell)
+}
+
+#[test]
+fn t10_a_shell_without_exec_and_term_to_all() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let script = from_a_script(&sandbox, &[]);
+    up(&sandbox);
+    upload_50(&sandbox);
+    let uploaded = sandbox.files();
+    script.signal_group(15);
+    // The shell is gone at once; the daemon is not, and finishes its work.
+    wait_until("the last upload", || {
+        sandbox.paths().len() == 51 && sandbox.beside().join("media/last.jpg").exists()
+    });
+    drop(script);
+    assert_eq!(sandbox.contents(), with_the_last_one(uploaded));
+    sandbox.remove();
+}
+
+#[test]
+fn t10_a_shell_without_exec_as_pid_1_and_term_to_it_alone() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let script =
+        from_a_script(&sandbox, &["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    up(&sandbox);
+    upload_50(&sandbox);
+    // As PID 1 the shell has no use for TERM: nobody is told, and after 30 s the platform kills
+    // everything. Whatever has been uploaded meanwhile is safe without a farewell.
+    send(crate::t30_process::child_of(script.pid()), 15);
+    sandbox.wait_for_entries(50);
+    script.signal_group(9);
+    let (_, log) = script.wait();
+    assert!(!log.contains("event=drained"), "{log}");
+    assert_eq!(sandbox.contents(), sandbox.files());
+    sandbox.remove();
+}

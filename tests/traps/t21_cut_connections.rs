@@ -1,0 +1,67 @@
+//! Connections that are gone when they are needed again.
+
+use std::time::Duration;
+
+use crate::count_lines;
+use crate::proxy::Proxy;
+use crate::support::database::Kind;
+use crate::support::program::{Running, Sandbox, wait_until};
+
+/// The trap's bound for a write after the cut.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// Writes once, lets `cut` do its work on the idle connections, writes again.
+fn next_write_recovers(kind: Kind, cut: impl Fn(&Sandbox, &Proxy)) {
+    let sandbox = Sandbox::new(kind);
+    let proxy = Proxy::new(&sandbox.url());
+    let mut command = sandbox.command(&["watch", "--set", "scan_interval=1d"]);
+    command.env("DATABASE_URL", proxy.url());
+    let mut watch = Running::start(command);
+    watch.wait_for_log("event=watching");
+    for round in 0..5 {
+        // Two at once, so that both connections are opened and idle afterwards.
+        for n in 0..2 {
+            sandbox.write(&format!("{round}-{n}.jpg"), &crate::noise(round * 10 + n, 1_500_000));
+        }
+        for _ in 0..2 {
+            watch.wait_for_log("event=captured");
+        }
+        wait_until("a connection", || proxy.connections() > 0);
+        cut(&sandbox, &proxy);
+        let name = format!("after-{round}.jpg");
+        sandbox.write(&name, b"after the cut");
+        let line = watch.wait_for_log(&format!("path={name}"));
+        assert!(line.contains("event=captured"), "{line}");
+        let unsafe_ms = line.split_once("unsafe_ms=").unwrap().1;
+        let unsafe_ms = unsafe_ms.split(' ').next().unwrap().parse().unwrap();
+        // Retries come within a second; the rest is room for a busy machine.
+        assert!(Duration::from_millis(unsafe_ms) < RECOVERY, "{line}");
+    }
+    let (status, log) = watch.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(sandbox.paths().len(), 15, "no double entry, none lost");
+    assert_eq!(count_lines(&log, &["event=captured"]), 15, "{log}");
+    assert_eq!(sandbox.contents(), sandbox.files());
+    sandbox.remove();
+}
+
+#[test]
+fn t21_postgres_cuts_idle_connections() {
+    next_write_recovers(Kind::Postgres, |sandbox, _| {
+        sandbox.block_on(sandbox.database.cut_connections());
+    });
+}
+
+#[test]
+fn t21_mariadb_cuts_idle_connections() {
+    next_write_recovers(Kind::MariaDb, |sandbox, _| {
+        sandbox.block_on(sandbox.database.cut_connections());
+    });
+}
+
+#[test]
+fn t21_a_proxy_cuts_idle_connections() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        next_write_recovers(kind, |_, proxy| proxy.cut());
+    }
+}

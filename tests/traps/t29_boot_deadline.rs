@@ -1,0 +1,69 @@
+//! More to restore than the boot deadline allows.
+
+use std::fs;
+
+use crate::noise;
+use crate::proxy::Proxy;
+use crate::support::database::Kind;
+use crate::support::program::{Running, Sandbox, wait_until};
+
+/// What the app sees at its very start: our leftovers, and how many files are there.
+const APP: &str = "find . -name '.imagecached*' > \"$BESIDE/ours\"
+    find . -type f | wc -l > \"$BESIDE/count\"
+    trap 'exit 0' TERM; : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
+
+fn read(sandbox: &Sandbox, name: &str) -> String {
+    fs::read_to_string(sandbox.beside().join(name)).unwrap().trim().to_owned()
+}
+
+#[test]
+fn t29_the_app_starts_at_the_deadline_and_the_rest_follows() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    for n in 0..3_000 {
+        sandbox.write(&format!("{}/{n}.jpg", n % 30), &noise(n, 4_000));
+    }
+    sandbox.ok(&["cache-all"]);
+    let stored = sandbox.files();
+    sandbox.wipe();
+    // As slow as it takes: some 16 MB on two connections.
+    let proxy = Proxy::new(&sandbox.url());
+    proxy.slow_down(2 << 20);
+    let mut run = sandbox.run(&["boot_deadline=1s"], APP);
+    run.env("DATABASE_URL", proxy.url());
+    let mut run = Running::start(run);
+    run.wait_for_log("event=boot_deadline");
+    run.wait_for_log("event=app_started");
+    wait_until("the app", || sandbox.beside().join("up").exists());
+    assert_eq!(read(&sandbox, "ours"), "", "unfinished files stood there when the app started");
+    let count: usize = read(&sandbox, "count").parse().unwrap();
+    assert!(count < 3_000, "there was nothing left to follow");
+    // An upload beside the restore.
+    sandbox.write("new.jpg", b"new");
+    run.wait_for_log("event=restore_finished");
+    sandbox.wait_for_entries(3_001);
+    let (status, log) = run.stop();
+    assert!(status.success(), "{log}");
+    let mut files = sandbox.files();
+    assert_eq!(files.remove("new.jpg").unwrap(), b"new");
+    assert!(files == stored, "not everything came back");
+    sandbox.remove();
+}
+
+#[test]
+fn t29_within_the_deadline_the_app_finds_everything() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    for n in 0..300 {
+        sandbox.write(&format!("{}/{n}.jpg", n % 30), &noise(n, 4_000));
+    }
+    sandbox.ok(&["cache-all"]);
+    sandbox.wipe();
+    // What an earlier restore has left where files need a name from the start.
+    sandbox.write("3/.imagecached-0123456789abcdef.tmp", b"half");
+    let run = Running::start(sandbox.run(&["boot_deadline=5m"], APP));
+    wait_until("the app", || sandbox.beside().join("up").exists());
+    assert_eq!(read(&sandbox, "ours"), "");
+    assert_eq!(read(&sandbox, "count"), "300");
+    let (status, log) = run.stop();
+    assert!(status.success(), "{log}");
+    sandbox.remove();
+}
