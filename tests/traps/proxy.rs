@@ -1,4 +1,4 @@
-//! A proxy in front of a database server, which goes away, cuts connections or falls silent at will.
+//! A proxy in front of a database server, which goes away, cuts connections or is slow at will.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -26,7 +26,8 @@ struct Shared {
 struct Connection {
     client: TcpStream,
     server: TcpStream,
-    silent: Arc<AtomicBool>,
+    /// Held by both directions for as long as they are open.
+    open: Arc<()>,
 }
 
 impl Proxy {
@@ -56,7 +57,7 @@ impl Proxy {
     /// Connections that were opened and neither closed nor cut.
     pub fn connections(&self) -> usize {
         let mut connections = self.shared.connections.lock().expect("no panic");
-        connections.retain(|connection| Arc::strong_count(&connection.silent) > 1);
+        connections.retain(|connection| Arc::strong_count(&connection.open) > 1);
         connections.len()
     }
 
@@ -70,13 +71,6 @@ impl Proxy {
         for connection in self.shared.connections.lock().expect("no panic").drain(..) {
             let _ = connection.client.shutdown(Shutdown::Both);
             let _ = connection.server.shutdown(Shutdown::Both);
-        }
-    }
-
-    /// Nothing comes through the open connections any more, and nobody is told.
-    pub fn fall_silent(&self) {
-        for connection in self.shared.connections.lock().expect("no panic").drain(..) {
-            connection.silent.store(true, Ordering::SeqCst);
         }
     }
 
@@ -116,25 +110,28 @@ fn accept(listener: TcpListener, shared: Arc<Shared>) -> JoinHandle<()> {
             let Ok(server) = TcpStream::connect(shared.server) else { continue };
             let _ = client.set_nodelay(true);
             let _ = server.set_nodelay(true);
-            let silent = Arc::new(AtomicBool::new(false));
+            let open = Arc::new(());
             let clone = |stream: &TcpStream| stream.try_clone().expect("a descriptor");
-            let (there, back) = (silent.clone(), silent.clone());
-            let (from, to) = (clone(&client), clone(&server));
-            thread::spawn(move || pump(from, to, &there, &AtomicU64::new(u64::MAX)));
-            let (from, to, with_speed) = (clone(&server), clone(&client), shared.clone());
-            thread::spawn(move || pump(from, to, &back, &with_speed.speed));
-            let connection = Connection { client, server, silent };
+            let (from, to, held) = (clone(&client), clone(&server), open.clone());
+            thread::spawn(move || {
+                pump(from, to, &AtomicU64::new(u64::MAX));
+                drop(held);
+            });
+            let (from, to, held) = (clone(&server), clone(&client), open.clone());
+            let with_speed = shared.clone();
+            thread::spawn(move || {
+                pump(from, to, &with_speed.speed);
+                drop(held);
+            });
+            let connection = Connection { client, server, open };
             shared.connections.lock().expect("no panic").push(connection);
         }
     })
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool, speed: &AtomicU64) {
+fn pump(mut from: TcpStream, mut to: TcpStream, speed: &AtomicU64) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if silent.load(Ordering::SeqCst) {
-            continue;
-        }
         let speed = speed.load(Ordering::SeqCst);
         if speed != u64::MAX {
             thread::sleep(Duration::from_secs_f64(length as f64 / speed as f64));
@@ -143,8 +140,6 @@ fn pump(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool, speed: &Ato
             break;
         }
     }
-    if !silent.load(Ordering::SeqCst) {
-        let _ = from.shutdown(Shutdown::Both);
-        let _ = to.shutdown(Shutdown::Both);
-    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
 }

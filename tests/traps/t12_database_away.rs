@@ -23,7 +23,6 @@ fn away_during_uploads(kind: Kind) {
     let sandbox = Sandbox::new(kind);
     let mut proxy = Proxy::new(&sandbox.url());
     let mut command = sandbox.command(&["watch", "--set", "scan_interval=1s"]);
-    // Uploads alone would not find the file that a reader could not read.
     command.env("DATABASE_URL", proxy.url()).env("IMAGECACHED_LOG_LEVEL", "info");
     let mut watch = Running::start(command);
     watch.wait_for_log("event=watching");
@@ -35,7 +34,7 @@ fn away_during_uploads(kind: Kind) {
     let mut uploaded = 0;
     let mut memory = Vec::new();
     while gone.elapsed() < AWAY {
-        sandbox.write(&format!("{}/{uploaded}.jpg", uploaded % 10), &noise(uploaded, 200_000));
+        sandbox.write(&format!("{}/{uploaded}.jpg", uploaded % 10), &noise(uploaded, 40_000));
         uploaded += 1;
         if uploaded % 20 == 1 {
             memory.push(memory_of(watch.pid()));

@@ -12,7 +12,9 @@ use crate::support::program::Sandbox;
 const PASSWORD: (&str, &str) = ("p@ss/w:r#d?100%&s3cret", "p%40ss%2Fw%3Ar%23d%3F100%25%26s3cret");
 
 fn with_url(sandbox: &Sandbox, args: &[&str], url: &str) -> Output {
-    sandbox.command(args).env("DATABASE_URL", url).output().unwrap()
+    let mut command = sandbox.command(args);
+    // A server that is not reached by this form is not waited for.
+    command.env("DATABASE_URL", url).env("IMAGECACHED_DATABASE_WAIT", "2s").output().unwrap()
 }
 
 fn works(sandbox: &Sandbox, url: &str) {

@@ -25,9 +25,9 @@ fn ask_twice(running: &mut Running) {
 
 fn upload(sandbox: &Sandbox) {
     // In chunks, inline and small ones: all ways of storing are under way.
-    sandbox.write("large.bin", &noise(1, 24 << 20));
+    sandbox.write("large.bin", &noise(1, 9 << 20));
     for n in 0..60 {
-        sandbox.write(&format!("{n}.jpg"), &noise(n, 400_000));
+        sandbox.write(&format!("{n}.jpg"), &noise(n, 150_000));
         sandbox.write(&format!("small/{n}.jpg"), &noise(n, 4_000));
     }
 }
