@@ -5,12 +5,12 @@
 
 mod error;
 mod mysql;
-mod patient;
 mod postgres;
 mod put;
 mod retry;
 mod rows;
 mod sqlite;
+mod time_limit;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -247,5 +247,5 @@ pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreE
             Target::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, &limits)),
         })
     };
-    Ok(Arc::new(patient::Patient::open(options.call_timeout, connect)?))
+    Ok(Arc::new(time_limit::TimeLimited::open(options.call_timeout, connect)?))
 }

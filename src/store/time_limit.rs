@@ -23,13 +23,13 @@ use crate::store::{
 type Reopen = Box<dyn Fn() -> Result<Arc<dyn Store>, StoreError> + Send + Sync>;
 
 /// A store whose calls are given up after `limit` without progress.
-pub(super) struct Patient {
+pub(super) struct TimeLimited {
     inner: RwLock<Arc<dyn Store>>,
     reopen: Reopen,
     limit: Duration,
 }
 
-impl Patient {
+impl TimeLimited {
     /// Opens the store for the first time.
     ///
     /// # Errors
@@ -104,14 +104,14 @@ impl Patient {
     }
 }
 
-impl fmt::Debug for Patient {
+impl fmt::Debug for TimeLimited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner().fmt(f)
     }
 }
 
 #[async_trait]
-impl Store for Patient {
+impl Store for TimeLimited {
     fn product(&self) -> &'static str {
         self.inner().product()
     }

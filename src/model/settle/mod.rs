@@ -5,8 +5,12 @@
 //! captured is not handed out a second time; what happens to it meanwhile makes it due again
 //! afterwards, so an older content can never overtake a newer one.
 
+mod due;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
+
+pub use due::{Due, Rules, Writers};
 
 use crate::model::{FileStat, UploadPath};
 
@@ -17,15 +21,6 @@ const TOUCH_DELAY: Duration = Duration::from_millis(50);
 /// The first wait after a file could not be read or stored, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 
-/// How patient to be with files that give no clear sign.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// A file unchanged for so long is settled where the kernel cannot tell whether it is open.
-    pub quiet: Duration,
-    /// A file that a writer keeps open, but leaves unchanged for so long, is taken as it is.
-    pub held_open: Duration,
-}
-
 /// What was noticed about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
@@ -35,17 +30,6 @@ pub enum Sign {
     Found,
     /// Something happened to it: created, linked, mode changed.
     Touched,
-}
-
-/// Whether anybody has the file open for writing, as far as the kernel tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writers {
-    /// Nobody has.
-    None,
-    /// Somebody has.
-    Some,
-    /// The file system cannot tell.
-    Unknown,
 }
 
 /// What became of a file that was handed out.
@@ -61,34 +45,6 @@ pub enum Outcome {
     Failed,
     /// The database is away: the file is as due as before.
     Returned,
-}
-
-/// A file to look at now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    pub path: UploadPath,
-    /// When it was first noticed since it was last safe.
-    pub since: Instant,
-    /// Its writer has closed it.
-    pub closed: bool,
-    /// How it looked before, and for how long it has looked so.
-    pub seen: Option<(FileStat, Duration)>,
-}
-
-impl Due {
-    /// Whether the file may be taken as it looks now.
-    #[must_use]
-    pub fn is_settled(&self, stat: &FileStat, writers: Writers, rules: &Rules) -> bool {
-        let unchanged_for = match self.seen {
-            Some((seen, duration)) if seen == *stat => duration,
-            _ => Duration::ZERO,
-        };
-        match writers {
-            Writers::None => true,
-            Writers::Unknown => self.closed || unchanged_for >= rules.quiet,
-            Writers::Some => unchanged_for >= rules.held_open,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -387,18 +343,6 @@ mod tests {
         assert_eq!(waits.last(), Some(&RETRY.1));
         settle.note(path("a"), Sign::Closed, now);
         assert!(settle.next(now).is_some());
-    }
-
-    #[test]
-    fn the_kernels_word_decides_where_it_has_one() {
-        let due = |closed, seen| Due { path: path("a"), since: Instant::now(), closed, seen };
-        let fresh = due(false, None);
-        assert!(fresh.is_settled(&stat(1), Writers::None, &RULES));
-        assert!(!fresh.is_settled(&stat(1), Writers::Some, &RULES));
-        assert!(!fresh.is_settled(&stat(1), Writers::Unknown, &RULES));
-        let closed = due(true, None);
-        assert!(closed.is_settled(&stat(1), Writers::Unknown, &RULES));
-        assert!(!closed.is_settled(&stat(1), Writers::Some, &RULES), "another writer has it open");
     }
 
     #[test]
