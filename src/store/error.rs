@@ -60,6 +60,9 @@ impl StoreError {
             other => other.to_string(),
         };
         let cure = match trouble {
+            Trouble::Denied if matches!(error, sqlx::Error::Tls(_)) => {
+                Some("check the server's certificate and the URL's sslmode".to_owned())
+            }
             Trouble::Schema => Some(MIGRATE.to_owned()),
             Trouble::Full => {
                 Some("free space, raise the plan, or lift the read-only mode".to_owned())
@@ -144,8 +147,9 @@ fn trouble_of(error: &sqlx::Error) -> Trouble {
         sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             Trouble::Denied
         }
+        // Certificates and the server's willingness to encrypt do not change by waiting.
+        sqlx::Error::Tls(_) => Trouble::Denied,
         sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

@@ -53,8 +53,9 @@ pub(super) async fn begin_with<DB: Database>(
 /// A connection that has idled for longer than this is asked whether it still stands.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// How long it may take to answer. A proxy that has cut a connection without a word never does.
-const ANSWER: Duration = Duration::from_secs(2);
+/// How long it may take to answer. A proxy that has cut a connection without a word never does, and
+/// several connections may have to be asked before an upload can go on.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Whether a connection that comes out of the pool still leads to the server.
 pub(super) async fn answers<C: Connection>(connection: &mut C, idle_for: Duration) -> Result<bool> {

@@ -26,6 +26,8 @@ struct Shared {
 struct Connection {
     client: TcpStream,
     server: TcpStream,
+    /// What arrives on it is swallowed.
+    silent: Arc<AtomicBool>,
     /// Held by both directions for as long as they are open.
     open: Arc<()>,
 }
@@ -74,6 +76,14 @@ impl Proxy {
         }
     }
 
+    /// Swallows all that comes on the connections of now, without a word to either side, as a
+    /// firewall does that has forgotten them. New ones work.
+    pub fn fall_silent(&self) {
+        for connection in self.shared.connections.lock().expect("no panic").iter() {
+            connection.silent.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Cuts all connections and refuses new ones.
     pub fn go_away(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
@@ -110,28 +120,32 @@ fn accept(listener: TcpListener, shared: Arc<Shared>) -> JoinHandle<()> {
             let Ok(server) = TcpStream::connect(shared.server) else { continue };
             let _ = client.set_nodelay(true);
             let _ = server.set_nodelay(true);
-            let open = Arc::new(());
+            let (open, silent) = (Arc::new(()), Arc::new(AtomicBool::new(false)));
             let clone = |stream: &TcpStream| stream.try_clone().expect("a descriptor");
             let (from, to, held) = (clone(&client), clone(&server), open.clone());
+            let deaf = silent.clone();
             thread::spawn(move || {
-                pump(from, to, &AtomicU64::new(u64::MAX));
+                pump(from, to, &AtomicU64::new(u64::MAX), &deaf);
                 drop(held);
             });
             let (from, to, held) = (clone(&server), clone(&client), open.clone());
-            let with_speed = shared.clone();
+            let (with_speed, deaf) = (shared.clone(), silent.clone());
             thread::spawn(move || {
-                pump(from, to, &with_speed.speed);
+                pump(from, to, &with_speed.speed, &deaf);
                 drop(held);
             });
-            let connection = Connection { client, server, open };
+            let connection = Connection { client, server, silent, open };
             shared.connections.lock().expect("no panic").push(connection);
         }
     })
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, speed: &AtomicU64) {
+fn pump(mut from: TcpStream, mut to: TcpStream, speed: &AtomicU64, silent: &AtomicBool) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if silent.load(Ordering::SeqCst) {
+            continue;
+        }
         let speed = speed.load(Ordering::SeqCst);
         if speed != u64::MAX {
             thread::sleep(Duration::from_secs_f64(length as f64 / speed as f64));

@@ -65,3 +65,40 @@ fn t21_a_proxy_cuts_idle_connections() {
         next_write_recovers(kind, |_, proxy| proxy.cut());
     }
 }
+
+#[test]
+fn t21_a_firewall_forgets_idle_connections() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        next_write_recovers(kind, |_, proxy| {
+            // Only a connection that has idled for five seconds is asked before it is used.
+            std::thread::sleep(Duration::from_secs(6));
+            proxy.fall_silent();
+        });
+    }
+}
+
+#[test]
+fn t21_a_server_falls_silent_in_the_middle() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let sandbox = Sandbox::new(kind);
+        let proxy = Proxy::new(&sandbox.url());
+        let mut command = sandbox.command(&["watch", "--set", "database_timeout=2s"]);
+        command.env("DATABASE_URL", proxy.url());
+        let mut watch = Running::start(command);
+        watch.wait_for_log("event=scan_finished");
+        for round in 0..3 {
+            let (before, after) = (format!("before-{round}.jpg"), format!("after-{round}.jpg"));
+            sandbox.write(&before, b"one that is stored at once");
+            watch.wait_for_log(&format!("path={before}"));
+            // The connections are fresh: nobody asks them first, and the call hangs.
+            proxy.fall_silent();
+            sandbox.write(&after, b"one that hangs");
+            watch.wait_for_log(&format!("path={after}"));
+        }
+        let (status, log) = watch.stop();
+        assert!(status.success(), "{log}");
+        assert!(log.contains("no answer within 2s"), "{log}");
+        assert_eq!(sandbox.contents(), sandbox.files());
+        sandbox.remove();
+    }
+}
