@@ -103,6 +103,16 @@ fn escapes_are_refused(kind: Kind) {
     let plan = sandbox.ok(&["restore", "--dry-run"]);
     assert!(plan.contains("\"../x\" would be refused"), "{plan}");
     assert!(files_beneath(&outside).is_empty());
+
+    // With nothing in the way any more, the names alone are a reason to refuse, and to say so.
+    for name in ["link", "dangling.jpg", "fifo", "file.txt"] {
+        fs::remove_file(sandbox.uploads.join(name)).unwrap();
+    }
+    let output = sandbox.output(&["restore"]);
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(sandbox.files().len(), good.len() + 4);
+    assert!(sandbox.files().contains_key("link/through.jpg"));
+    assert!(files_beneath(&outside).is_empty());
     sandbox.remove();
 }
 
