@@ -16,6 +16,12 @@ use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
 use crate::store::{StoreError, Touch};
 use crate::uploads::OpenFile;
 
+/// As many chunks are written with one commit; as many more are read meanwhile.
+const CHUNKS_AT_ONCE: usize = 4;
+
+/// Memory that a large file takes, whatever its size.
+pub const MEMORY_BYTES: u64 = (2 * CHUNKS_AT_ONCE * CHUNK_BYTES) as u64;
+
 /// A file that is too large to be held in memory.
 #[derive(Debug)]
 pub struct LargeFile {
@@ -98,13 +104,15 @@ impl LargeFile {
 }
 
 async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<i64, StreamError> {
-    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(1);
+    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AT_ONCE);
     let (path, stat) = (reading.path.clone(), reading.stat);
     let read = tokio::spawn(reading.read(Some(sender)));
-    let mut seq = 0;
-    while let Some(chunk) = chunks.recv().await {
-        shared.store.write_chunk(set, seq, &chunk).await?;
-        seq += 1;
+    let mut first = 0;
+    let mut ready = Vec::new();
+    while chunks.recv_many(&mut ready, CHUNKS_AT_ONCE).await > 0 {
+        shared.store.write_chunks(set, first, &ready).await?;
+        first += ready.len() as u32;
+        ready.clear();
     }
     let (_, whole) = read.await.expect("reading a file does not panic")?;
     let entry = NewEntry {

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::capture::large::LargeFile;
+use crate::capture::large::{LargeFile, MEMORY_BYTES};
 use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
 use crate::model::health::Counters;
@@ -108,8 +108,7 @@ impl Reader {
         let mut seen = Seen { since: due.since, looked_at_ns: 0, stored_before };
         let limits = (self.shared.options.inline_limit, CHUNK_BYTES as u64);
         if stat.size > limits.0 && stat.size > limits.1 {
-            // A large file takes a few chunks of memory, whatever its size.
-            let permit = self.permit(3 * CHUNK_BYTES as u64);
+            let permit = self.permit(MEMORY_BYTES);
             let path = due.path.clone();
             return Ok(Some(Ready::Large(Box::new(LargeFile {
                 path,

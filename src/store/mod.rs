@@ -193,8 +193,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Notes that these files were seen on disk, restored or read (`last_accessed`).
     async fn accessed(&self, paths: &[UploadPath]) -> Result<(), StoreError>;
 
-    /// Writes one chunk row; a row that is there already is replaced.
-    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError>;
+    /// Writes chunk rows in one transaction, numbered on from `first`; rows that are there already are
+    /// replaced.
+    async fn write_chunks(
+        &self,
+        set: ChunkSet,
+        first: u32,
+        chunks: &[Vec<u8>],
+    ) -> Result<(), StoreError>;
 
     /// Reads one chunk row.
     async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError>;

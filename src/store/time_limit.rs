@@ -153,9 +153,15 @@ impl Store for TimeLimited {
         self.limited("note accesses", |store| async move { store.accessed(paths).await }).await
     }
 
-    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
-        let operation = format!("write chunk {seq} of set {}", set.0);
-        let call = |store: Arc<dyn Store>| async move { store.write_chunk(set, seq, bytes).await };
+    async fn write_chunks(
+        &self,
+        set: ChunkSet,
+        first: u32,
+        chunks: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let operation = format!("write chunks from {first} on of set {}", set.0);
+        let call =
+            |store: Arc<dyn Store>| async move { store.write_chunks(set, first, chunks).await };
         self.limited(&operation, call).await
     }
 

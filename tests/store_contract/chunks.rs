@@ -4,12 +4,12 @@ use super::*;
 
 pub async fn chunks_are_written_read_and_discarded(store: &dyn Store, database: &Database) {
     let (set, bytes) = (ChunkSet(i64::MIN), noise(1, 1 << 20));
-    store.write_chunk(set, 0, b"other").await.unwrap();
+    store.write_chunks(set, 0, &[b"other".to_vec()]).await.unwrap();
     for seq in 0..20 {
-        store.write_chunk(set, seq, &bytes[..1000 * (1 + seq as usize)]).await.unwrap();
+        store.write_chunks(set, seq, &[bytes[..1000 * (1 + seq as usize)].to_vec()]).await.unwrap();
     }
-    store.write_chunk(set, 1, &bytes).await.unwrap();
-    store.write_chunk(ChunkSet(5), 0, b"kept").await.unwrap();
+    store.write_chunks(set, 1, std::slice::from_ref(&bytes)).await.unwrap();
+    store.write_chunks(ChunkSet(5), 0, &[b"kept".to_vec()]).await.unwrap();
     assert_eq!(store.read_chunk(set, 0).await.unwrap().unwrap(), &bytes[..1000]);
     assert!(store.read_chunk(set, 1).await.unwrap().unwrap() == bytes);
     assert_eq!(store.read_chunk(set, 20).await.unwrap(), None);
@@ -38,9 +38,8 @@ pub async fn one_chunk_comes_with_its_entry(store: &dyn Store, database: &Databa
 }
 
 async fn write_set(store: &dyn Store, set: ChunkSet, chunks: u32) {
-    for seq in 0..chunks {
-        store.write_chunk(set, seq, &noise(u64::from(seq), 1000)).await.unwrap();
-    }
+    let chunks: Vec<_> = (0..chunks).map(|seq| noise(u64::from(seq), 1000)).collect();
+    store.write_chunks(set, 0, &chunks).await.unwrap();
 }
 
 pub async fn replaced_chunks_are_removed(store: &dyn Store, database: &Database) {

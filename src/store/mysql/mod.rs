@@ -225,10 +225,16 @@ impl Store for MySql {
         self.told(format!("note the access to {} entries", paths.len()), done).await
     }
 
-    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
-        self.fits("write a chunk", bytes.len()).await?;
-        let done = unit(|| self.write_chunk_once(set, seq, bytes)).await;
-        self.told(format!("write chunk {seq} of set {}", set.0), done).await
+    async fn write_chunks(
+        &self,
+        set: ChunkSet,
+        first: u32,
+        chunks: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let longest = chunks.iter().map(Vec::len).max().unwrap_or_default();
+        self.fits("write a chunk", longest).await?;
+        let done = unit(|| self.write_chunks_once(set, first, chunks)).await;
+        self.told(format!("write chunks from {first} on of set {}", set.0), done).await
     }
 
     async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError> {

@@ -175,17 +175,24 @@ impl MySql {
         unit.commit().await
     }
 
-    pub(super) async fn write_chunk_once(
+    pub(super) async fn write_chunks_once(
         &self,
         set: ChunkSet,
-        seq: u32,
-        bytes: &[u8],
+        first: u32,
+        chunks: &[Vec<u8>],
     ) -> Result<()> {
         let sql = "INSERT INTO image_cache_chunk (chunk_set, seq, created_at, data)
             VALUES (?, ?, UTC_TIMESTAMP(6), ?)
             ON DUPLICATE KEY UPDATE data = VALUES(data), created_at = VALUES(created_at)";
         let mut unit = begin(&self.pool).await?;
-        sqlx::query(sql).bind(set.0).bind(i64::from(seq)).bind(bytes).execute(&mut *unit).await?;
+        for (seq, chunk) in (first..).zip(chunks) {
+            sqlx::query(sql)
+                .bind(set.0)
+                .bind(i64::from(seq))
+                .bind(chunk)
+                .execute(&mut *unit)
+                .await?;
+        }
         unit.commit().await
     }
 

@@ -206,9 +206,14 @@ impl Store for Sqlite {
         self.told(format!("note the access to {} entries", paths.len()), done).await
     }
 
-    async fn write_chunk(&self, set: ChunkSet, seq: u32, bytes: &[u8]) -> Result<(), StoreError> {
-        let done = unit(|| self.write_chunk_once(set, seq, bytes)).await;
-        self.told(format!("write chunk {seq} of set {}", set.0), done).await
+    async fn write_chunks(
+        &self,
+        set: ChunkSet,
+        first: u32,
+        chunks: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let done = unit(|| self.write_chunks_once(set, first, chunks)).await;
+        self.told(format!("write chunks from {first} on of set {}", set.0), done).await
     }
 
     async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError> {

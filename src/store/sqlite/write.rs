@@ -144,22 +144,24 @@ impl Sqlite {
         writing.commit().await
     }
 
-    pub(super) async fn write_chunk_once(
+    pub(super) async fn write_chunks_once(
         &self,
         set: ChunkSet,
-        seq: u32,
-        bytes: &[u8],
+        first: u32,
+        chunks: &[Vec<u8>],
     ) -> Result<()> {
         let sql = "INSERT INTO image_cache_chunk (chunk_set, seq, data) VALUES ($1, $2, $3)
             ON CONFLICT (chunk_set, seq) DO UPDATE SET data = excluded.data,
                 created_at = excluded.created_at";
         let mut writing = self.write().await?;
-        sqlx::query(sql)
-            .bind(set.0)
-            .bind(i64::from(seq))
-            .bind(bytes)
-            .execute(&mut *writing.unit)
-            .await?;
+        for (seq, chunk) in (first..).zip(chunks) {
+            sqlx::query(sql)
+                .bind(set.0)
+                .bind(i64::from(seq))
+                .bind(chunk)
+                .execute(&mut *writing.unit)
+                .await?;
+        }
         writing.commit().await
     }
 
