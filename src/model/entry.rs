@@ -108,6 +108,23 @@ pub enum NewPayload {
     OneChunk(ChunkSet, Vec<u8>),
     /// Chunk rows that were written before.
     Chunks(ChunkSet),
+    /// An object store has the bytes, under this URL.
+    Url(String),
+    /// Nobody has them: an entry without data.
+    Nothing,
+}
+
+impl NewPayload {
+    /// Where the bytes will be.
+    #[must_use]
+    pub fn kind(&self) -> PayloadKind {
+        match self {
+            Self::Inline(_) => PayloadKind::Inline,
+            Self::OneChunk(..) | Self::Chunks(_) => PayloadKind::Chunks,
+            Self::Url(_) => PayloadKind::Url,
+            Self::Nothing => PayloadKind::None,
+        }
+    }
 }
 
 impl std::fmt::Debug for NewPayload {
@@ -116,6 +133,8 @@ impl std::fmt::Debug for NewPayload {
             Self::Inline(text) => write!(f, "Inline({} characters)", text.len()),
             Self::OneChunk(set, bytes) => write!(f, "OneChunk({}, {} bytes)", set.0, bytes.len()),
             Self::Chunks(set) => write!(f, "Chunks({})", set.0),
+            Self::Url(_) => f.write_str("Url(…)"),
+            Self::Nothing => f.write_str("Nothing"),
         }
     }
 }
@@ -146,7 +165,7 @@ impl NewEntry {
         let payload = match &self.payload {
             NewPayload::Inline(text) => text.len(),
             NewPayload::OneChunk(_, bytes) => bytes.len(),
-            NewPayload::Chunks(_) => 0,
+            NewPayload::Chunks(_) | NewPayload::Url(_) | NewPayload::Nothing => 0,
         };
         payload + self.path.as_str().len() + 200
     }

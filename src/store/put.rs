@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload};
 use crate::store::Stored;
 
 /// Chunk rows that one statement removes: 16 MiB, a fraction of a second of the database's time.
@@ -101,13 +101,9 @@ enum Change {
 fn compare(entry: &NewEntry, known: &Known) -> Change {
     let stored = &known.stored;
     let owner_stays = entry.owner.as_ref().is_none_or(|owner| *owner == known.owner);
-    let place = match entry.payload {
-        NewPayload::Inline(_) => PayloadKind::Inline,
-        NewPayload::OneChunk(..) | NewPayload::Chunks(_) => PayloadKind::Chunks,
-    };
     if entry.rewrite
         || stored.sha256 != Some(entry.sha256)
-        || stored.payload != place
+        || stored.payload != entry.payload.kind()
         || !owner_stays
     {
         Change::Row
@@ -121,8 +117,8 @@ fn compare(entry: &NewEntry, known: &Known) -> Change {
 /// The chunk set that a new entry refers to.
 pub(super) fn set_of(entry: &NewEntry) -> Option<ChunkSet> {
     match entry.payload {
-        NewPayload::Inline(_) => None,
         NewPayload::OneChunk(set, _) | NewPayload::Chunks(set) => Some(set),
+        NewPayload::Inline(_) | NewPayload::Url(_) | NewPayload::Nothing => None,
     }
 }
 
@@ -130,7 +126,15 @@ pub(super) fn set_of(entry: &NewEntry) -> Option<ChunkSet> {
 pub(super) fn text_of(entry: &NewEntry) -> Option<&str> {
     match &entry.payload {
         NewPayload::Inline(text) => Some(text),
-        NewPayload::OneChunk(..) | NewPayload::Chunks(_) => None,
+        _ => None,
+    }
+}
+
+/// The URL that goes into `image_url`.
+pub(super) fn url_of(entry: &NewEntry) -> &str {
+    match &entry.payload {
+        NewPayload::Url(url) => url,
+        _ => "",
     }
 }
 
@@ -138,7 +142,7 @@ pub(super) fn text_of(entry: &NewEntry) -> Option<&str> {
 pub(super) fn chunk_of(entry: &NewEntry) -> Option<(ChunkSet, &[u8])> {
     match &entry.payload {
         NewPayload::OneChunk(set, bytes) => Some((*set, bytes)),
-        NewPayload::Inline(_) | NewPayload::Chunks(_) => None,
+        _ => None,
     }
 }
 
@@ -169,6 +173,7 @@ pub(super) fn statements<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::entry::PayloadKind;
     use crate::model::{Digest, FileStat, UploadPath};
 
     fn entry(mtime_ns: i64, payload: NewPayload) -> NewEntry {

@@ -220,3 +220,32 @@ pub async fn a_refused_value_is_told_and_the_rest_can_be_stored(
     }
     assert_eq!(index(store).await.len(), 2);
 }
+
+pub async fn a_url_or_nothing_takes_the_place_of_bytes(store: &dyn Store, _: &Database) {
+    let with = |payload| NewEntry { payload, ..entry("a", b"a", 1) };
+    let url = "s3://bucket/ca/978112";
+    let payloads = [
+        (NewPayload::Url(url.into()), PayloadKind::Url, true),
+        (NewPayload::Url(url.into()), PayloadKind::Url, false),
+        (NewPayload::OneChunk(ChunkSet(9), b"a".to_vec()), PayloadKind::Chunks, true),
+        (NewPayload::Nothing, PayloadKind::None, true),
+        (NewPayload::Nothing, PayloadKind::None, false),
+        (entry("a", b"a", 1).payload, PayloadKind::Inline, true),
+        (NewPayload::Url(url.into()), PayloadKind::Url, true),
+    ];
+    for (payload, kind, written) in payloads {
+        assert_eq!(store.put(&[with(payload)]).await.unwrap(), [written], "{kind:?}");
+        let listed = store.list(&ListQuery::default()).await.unwrap();
+        assert_eq!(listed[0].payload, kind);
+        assert_eq!(listed[0].has_data(), kind != PayloadKind::None);
+        assert_eq!(listed[0].image_url.as_deref(), (kind == PayloadKind::Url).then_some(url));
+    }
+    let mut fetched = String::new();
+    let id = store.list(&ListQuery::default()).await.unwrap()[0].id;
+    let mut each = |row: Fetched<'_>| match row.payload {
+        FetchedPayload::Url(url) => fetched = url.to_owned(),
+        other => panic!("{other:?}"),
+    };
+    store.fetch(&[id], &mut each).await.unwrap();
+    assert_eq!(fetched, url);
+}

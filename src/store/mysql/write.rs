@@ -19,7 +19,7 @@ async fn insert_rows(
         let mut sql = QueryBuilder::<sqlx::MySql>::new(
             "INSERT INTO image_cache (path_hash, created_at, updated_at, last_accessed, content_type,
                 object_id, original_path, file_size, content_type_header, sha256, mtime_ns, mode,
-                chunk_set, image_data) ",
+                image_url, chunk_set, image_data) ",
         );
         sql.push_values(rows, |mut row, entry| {
             let (content_type, object_id) = owner(entry);
@@ -35,6 +35,7 @@ async fn insert_rows(
                 .push_bind(entry.sha256.to_string())
                 .push_bind(entry.stat.mtime_ns)
                 .push_bind(i64::from(entry.stat.kept_mode()))
+                .push_bind(put::url_of(entry))
                 .push_bind(put::set_of(entry).map(|set| set.0))
                 .push_bind(put::text_of(entry));
         });
@@ -46,7 +47,7 @@ async fn insert_rows(
                 content_type = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
                     content_type, VALUES(content_type)),
                 updated_at = IF(sha256 = VALUES(sha256), updated_at, VALUES(updated_at)),
-                sha256 = VALUES(sha256), image_url = '', file_size = VALUES(file_size),
+                sha256 = VALUES(sha256), image_url = VALUES(image_url), file_size = VALUES(file_size),
                 content_type_header = VALUES(content_type_header),
                 last_accessed = VALUES(last_accessed), mtime_ns = VALUES(mtime_ns),
                 mode = VALUES(mode), chunk_set = VALUES(chunk_set), image_data = VALUES(image_data)",

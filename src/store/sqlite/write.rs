@@ -13,7 +13,7 @@ async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> R
     for rows in put::statements(rows, usize::MAX, |entry| entry.weight()) {
         let mut sql = QueryBuilder::<sqlx::Sqlite>::new(
             "INSERT INTO image_cache AS old (content_type, object_id, original_path, file_size,
-                content_type_header, sha256, mtime_ns, mode, chunk_set, image_data) ",
+                content_type_header, sha256, mtime_ns, mode, image_url, chunk_set, image_data) ",
         );
         sql.push_values(rows, |mut row, entry| {
             let (content_type, object_id) = owner(entry);
@@ -25,6 +25,7 @@ async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> R
                 .push_bind(entry.sha256.to_string())
                 .push_bind(entry.stat.mtime_ns)
                 .push_bind(i64::from(entry.stat.kept_mode()))
+                .push_bind(put::url_of(entry))
                 .push_bind(put::set_of(entry).map(|set| set.0))
                 .push_bind(put::text_of(entry));
         });
@@ -34,7 +35,7 @@ async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> R
                     THEN old.content_type ELSE excluded.content_type END,
                 object_id = CASE WHEN excluded.content_type || excluded.object_id = ''
                     THEN old.object_id ELSE excluded.object_id END,
-                image_url = '', file_size = excluded.file_size,
+                image_url = excluded.image_url, file_size = excluded.file_size,
                 content_type_header = excluded.content_type_header,
                 updated_at = CASE WHEN old.sha256 = excluded.sha256
                     THEN old.updated_at ELSE excluded.updated_at END,
