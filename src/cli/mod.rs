@@ -31,13 +31,16 @@ use crate::cli::exit::{Exit, Failure};
 use crate::logs;
 use crate::settings::{self, Loaded, LogLevel, Sources};
 
-/// Keeps the files that people upload safe on platforms whose disk is thrown away at every deploy.
-///
-/// Put one word before the web command, and no upload is lost again:
-///
-///     web: imagecached run -- gunicorn shop.wsgi
+const ABOUT: &str = "Keeps the files that people upload safe on platforms whose disk is thrown away at every deploy";
+
+const EXAMPLE: &str = "\
+Put one word before the web command, and no upload is lost again:
+
+    web: imagecached run -- gunicorn shop.wsgi";
+
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "imagecached", version, max_term_width = 100, verbatim_doc_comment)]
+#[command(name = "imagecached", version, max_term_width = 100, about = ABOUT, after_help = EXAMPLE)]
 struct Cli {
     #[command(flatten)]
     flags: Flags,
