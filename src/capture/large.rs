@@ -9,12 +9,17 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::capture::Shared;
+use crate::capture::{Shared, object};
 use crate::capture::reader::{ReadError, Seen, now_ns, unchanged};
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
+use crate::model::places::Place;
 use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
+use crate::remote::{Blocking, Remote};
 use crate::store::{StoreError, Touch};
 use crate::uploads::OpenFile;
+
+/// Why a large file is not stored.
+const NOWHERE: &str = "it is over inline_limit, and large_files = \"skip\" leaves it out";
 
 /// As many chunks are written with one commit; as many more are read meanwhile.
 const CHUNKS_AT_ONCE: usize = 4;
@@ -30,6 +35,8 @@ pub struct LargeFile {
     pub stat: FileStat,
     /// A writer has it open, and is taken to have finished all the same.
     pub held_open: bool,
+    /// Where its bytes go.
+    pub place: Place,
     pub seen: Seen,
     pub permit: OwnedSemaphorePermit,
 }
@@ -78,16 +85,38 @@ struct WholeFile {
 impl LargeFile {
     /// Stores the file, unless its content is the stored one.
     pub async fn stream(self, shared: &Arc<Shared>) -> Result<Streamed, StreamError> {
-        let Self { path, file, stat, held_open, seen, permit } = self;
-        let reading = Reading { path: path.clone(), file, stat, held_open };
-        let mut reading = reading;
-        if seen.stored_before && !shared.options.rewrite {
-            // Only the times may have changed: reading twice is cheaper than writing once.
-            let (back, whole) = reading.read(None).await?;
+        let Self { path, file, stat, held_open, place, seen, permit } = self;
+        let mut reading = Reading { path, file, stat, held_open };
+        let mut whole = None;
+        // Only the times may have changed: reading twice is cheaper than writing once. And an object
+        // is named by its content.
+        if seen.stored_before || place != Place::Chunks {
+            let (back, found) = reading.read(None).await?;
             reading = back;
-            if is_stored(shared, &path, &stat, whole.sha256).await? {
-                return Ok(Streamed { looked_at_ns: whole.looked_at_ns, changed: false, permit });
+            let rewrite = shared.options.rewrite;
+            if !rewrite && is_stored(shared, &reading, &found, place).await? {
+                let looked_at_ns = found.looked_at_ns;
+                return Ok(Streamed { looked_at_ns, changed: false, permit });
             }
+            whole = Some(found);
+        }
+        if let (Some(found), Place::Remote) = (&whole, place)
+            && let Some(remote) = object::available(shared)
+        {
+            let entry = found.entry(shared, &reading, NewPayload::Nothing);
+            let (back, uploaded) = reading.upload(shared, remote, &entry).await?;
+            reading = back;
+            if let Some(url) = uploaded {
+                let looked_at_ns = now_ns();
+                put(shared, NewEntry { payload: NewPayload::Url(url), ..entry }).await?;
+                return Ok(Streamed { looked_at_ns, changed: true, permit });
+            }
+        }
+        if let (Some(found), Place::Nowhere) = (&whole, place) {
+            let entry = found.entry(shared, &reading, NewPayload::Nothing);
+            tracing::warn!(event = "skipped", path = %reading.path, reason = NOWHERE, "NOT SAFE");
+            put(shared, entry).await?;
+            return Ok(Streamed { looked_at_ns: found.looked_at_ns, changed: true, permit });
         }
         let set = fresh_chunk_set();
         match write(shared, reading, set).await {
@@ -103,9 +132,13 @@ impl LargeFile {
     }
 }
 
+async fn put(shared: &Arc<Shared>, entry: NewEntry) -> Result<(), StreamError> {
+    shared.store.put(std::slice::from_ref(&entry)).await?;
+    Ok(())
+}
+
 async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<i64, StreamError> {
     let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AT_ONCE);
-    let (path, stat) = (reading.path.clone(), reading.stat);
     let read = tokio::spawn(reading.read(Some(sender)));
     let mut first = 0;
     let mut ready = Vec::new();
@@ -114,30 +147,23 @@ async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<
         first += ready.len() as u32;
         ready.clear();
     }
-    let (_, whole) = read.await.expect("reading a file does not panic")?;
-    let entry = NewEntry {
-        path,
-        owner: shared.options.owner.clone(),
-        rewrite: shared.options.rewrite,
-        mime: whole.mime,
-        sha256: whole.sha256,
-        stat,
-        payload: NewPayload::Chunks(set),
-    };
-    shared.store.put(std::slice::from_ref(&entry)).await?;
+    let (reading, whole) = read.await.expect("reading a file does not panic")?;
+    put(shared, whole.entry(shared, &reading, NewPayload::Chunks(set))).await?;
     Ok(whole.looked_at_ns)
 }
 
 /// Whether this very content is stored; brings mtime and mode up to date if it is.
 async fn is_stored(
     shared: &Arc<Shared>,
-    path: &UploadPath,
-    stat: &FileStat,
-    sha256: Digest,
+    reading: &Reading,
+    whole: &WholeFile,
+    place: Place,
 ) -> Result<bool, StoreError> {
+    let Reading { path, stat, .. } = reading;
     let stored = shared.store.stored(std::slice::from_ref(path)).await?;
     let Some(stored) = stored.get(path) else { return Ok(false) };
-    if stored.sha256 != Some(sha256) || stored.payload == PayloadKind::None {
+    let has_data = stored.payload != PayloadKind::None || place == Place::Nowhere;
+    if stored.sha256 != Some(whole.sha256) || !has_data {
         return Ok(false);
     }
     let touch = Touch { path: path.clone(), mtime_ns: stat.mtime_ns, mode: stat.kept_mode() };
@@ -145,6 +171,20 @@ async fn is_stored(
         shared.store.touch(&[touch]).await?;
     }
     Ok(true)
+}
+
+impl WholeFile {
+    fn entry(&self, shared: &Shared, reading: &Reading, payload: NewPayload) -> NewEntry {
+        NewEntry {
+            path: reading.path.clone(),
+            owner: shared.options.owner.clone(),
+            mime: self.mime.clone(),
+            sha256: self.sha256,
+            stat: reading.stat,
+            payload,
+            rewrite: shared.options.rewrite,
+        }
+    }
 }
 
 struct Reading {
@@ -155,6 +195,30 @@ struct Reading {
 }
 
 impl Reading {
+    /// Uploads the file, which must be the one that `entry` describes; `None` when the store does not
+    /// take it.
+    async fn upload(
+        mut self,
+        shared: &Shared,
+        remote: &dyn Remote,
+        entry: &NewEntry,
+    ) -> Result<(Self, Option<String>), StreamError> {
+        self.file.rewind().map_err(StreamError::Io)?;
+        let Self { path, file, stat, held_open } = self;
+        let mut source = Blocking::new(file);
+        let uploaded = object::upload(shared, remote, entry, &mut source).await;
+        let mut file = source.into_inner().expect("reading a file does not panic");
+        let url = match uploaded {
+            Ok(url) => {
+                unchanged(&mut file, &stat, held_open)?;
+                Some(url)
+            }
+            Err(object::Refused::Changed) => return Err(StreamError::Changed),
+            Err(object::Refused::Elsewhere) => None,
+        };
+        Ok((Self { path, file, stat, held_open }, url))
+    }
+
     /// Reads the file from its start, on a thread that may block, and sends its chunks.
     async fn read(
         self,

@@ -13,6 +13,7 @@
 mod deadline;
 pub mod intake;
 mod large;
+mod object;
 mod queue;
 mod reader;
 pub mod scan;
@@ -30,8 +31,10 @@ pub use deadline::Deadline;
 
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
+use crate::model::places::Places;
 use crate::model::settle::{Rules, Settle};
 use crate::model::{Index, Patterns, UploadPath};
+use crate::remote::Remote;
 use crate::store::Store;
 use crate::uploads::UploadDir;
 
@@ -50,8 +53,8 @@ pub struct Options {
     /// Write every file anew, stored or not: what is stored may be damaged.
     pub rewrite: bool,
     pub rules: Rules,
-    /// Files up to this size, in bytes, go into the row in base64.
-    pub inline_limit: u64,
+    /// Where the bytes go.
+    pub places: Places,
     /// Bytes of file contents in memory at a time, in all their forms.
     pub bytes_in_flight: u64,
     /// Threads that read, hash and encode.
@@ -69,6 +72,9 @@ pub(crate) struct Shared {
     pub index: Mutex<Index>,
     pub queue: Queue,
     pub health: Arc<Health>,
+    /// The object store, where one is configured.
+    pub remote: Option<Arc<dyn Remote>>,
+    remote_rest: object::Rest,
     limits: trouble::Limits,
     budget: Arc<Semaphore>,
 }
@@ -112,6 +118,7 @@ impl Capture {
     pub fn start(
         upload_dir: UploadDir,
         store: Arc<dyn Store>,
+        remote: Option<Arc<dyn Remote>>,
         options: Options,
         index: Index,
         health: Arc<Health>,
@@ -125,6 +132,8 @@ impl Capture {
             upload_dir,
             store,
             health,
+            remote,
+            remote_rest: object::Rest::default(),
             limits: trouble::Limits::default(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();

@@ -10,6 +10,7 @@ use crate::capture::large::{LargeFile, MEMORY_BYTES};
 use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
 use crate::model::health::Counters;
+use crate::model::places::Place;
 use crate::model::settle::{Due, Outcome, Rules, Writers};
 use crate::model::{Digest, FileStat, Look, base64, mime};
 use crate::uploads::{OpenError, OpenFile};
@@ -38,6 +39,8 @@ pub enum Ready {
 #[derive(Debug)]
 pub struct Prepared {
     pub entry: NewEntry,
+    /// Its bytes are for the object store.
+    pub for_remote: bool,
     pub seen: Seen,
     /// Given back when the file is stored.
     pub permit: OwnedSemaphorePermit,
@@ -106,8 +109,8 @@ impl Reader {
         }
         let held_open = writers == Writers::Some;
         let mut seen = Seen { since: due.since, looked_at_ns: 0, stored_before };
-        let limits = (self.shared.options.inline_limit, CHUNK_BYTES as u64);
-        if stat.size > limits.0 && stat.size > limits.1 {
+        let place = self.shared.options.places.of(stat.size);
+        if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
             let permit = self.permit(MEMORY_BYTES);
             let path = due.path.clone();
             return Ok(Some(Ready::Large(Box::new(LargeFile {
@@ -115,11 +118,12 @@ impl Reader {
                 file,
                 stat,
                 held_open,
+                place,
                 seen,
                 permit,
             }))));
         }
-        let inline = stat.size <= limits.0;
+        let inline = place == Place::Inline;
         let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
         let permit = self.permit(stat.size + encoded + OVERHEAD);
         self.buffer.clear();
@@ -143,7 +147,12 @@ impl Reader {
             path: due.path.clone(),
             stat,
         };
-        Ok(Some(Ready::Small(Box::new(Prepared { entry, seen, permit }))))
+        Ok(Some(Ready::Small(Box::new(Prepared {
+            entry,
+            for_remote: place == Place::Remote,
+            seen,
+            permit,
+        }))))
     }
 
     /// Opens the file; `None` when it is not there, or is nothing that can be cached.

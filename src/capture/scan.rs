@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capture::{Shared, trouble};
+use crate::model::places::Place;
 use crate::model::settle::Sign;
 use crate::model::{FileStat, IndexRow, Look, UploadPath};
 use crate::store::StoreError;
@@ -81,7 +82,13 @@ impl Scanner {
 
     /// Notes an entry of the database, so that its file need not be read.
     pub fn note_stored(&self, row: &IndexRow) {
-        self.shared.index().note_stored(row);
+        // Where large files are left out, there is nothing to do for one that has no data.
+        let left_out = self.shared.options.places.of(row.file_size) == Place::Nowhere;
+        if left_out && !row.has_data {
+            self.shared.index().note_stored(&IndexRow { has_data: true, ..row.clone() });
+        } else {
+            self.shared.index().note_stored(row);
+        }
     }
 
     /// Notes a file that was restored, so that its appearance is not taken for an upload.

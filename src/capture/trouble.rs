@@ -18,12 +18,13 @@ const GAPS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 pub struct Limits {
     failures: Mutex<LogLimit>,
     database: Mutex<LogLimit>,
+    objects: Mutex<LogLimit>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let limit = || Mutex::new(LogLimit::new(GAPS.0, GAPS.1));
-        Self { failures: limit(), database: limit() }
+        Self { failures: limit(), database: limit(), objects: limit() }
     }
 }
 
@@ -37,6 +38,14 @@ pub fn file_failed(shared: &Shared, path: &UploadPath, reason: &str) {
     shared.health.note_error(now(), format!("{path}: {reason}"));
     if let Some(Suppressed(left_out)) = allow(&shared.limits.failures) {
         tracing::error!(event = "capture_failed", %path, reason, left_out, "NOT SAFE, tried again");
+    }
+}
+
+/// The object store does not take a file, which goes into the database instead.
+pub fn object_refused(shared: &Shared, path: &UploadPath, reason: &str) {
+    shared.health.note_error(now(), format!("{path}: {reason}"));
+    if let Some(Suppressed(left_out)) = allow(&shared.limits.objects) {
+        tracing::warn!(event = "object_refused", %path, reason, left_out, "kept in chunks instead");
     }
 }
 

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
 use crate::capture::large::{LargeFile, Streamed};
 use crate::capture::reader::{Prepared, Ready, Seen};
-use crate::capture::{Shared, trouble};
+use crate::capture::{Shared, object, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
 use crate::model::{FileStat, NewEntry, UploadPath};
@@ -19,6 +20,9 @@ use crate::store::StoreError;
 /// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
 /// ones are no faster, and hold memory for longer.
 const BATCH: (usize, usize) = (1 << 20, 256);
+
+/// Small files that a writer uploads to the object store at a time.
+const UPLOADS: usize = 8;
 
 /// One storing task.
 pub struct Writer {
@@ -75,10 +79,16 @@ impl Writer {
         (batch, None)
     }
 
-    async fn save(&self, batch: Vec<Prepared>) {
+    async fn save(&self, mut batch: Vec<Prepared>) {
+        let for_remote = batch.iter_mut().filter(|prepared| prepared.for_remote);
+        stream::iter(for_remote)
+            .for_each_concurrent(UPLOADS, |prepared| {
+                object::upload_small(&self.shared, &mut prepared.entry)
+            })
+            .await;
         let (entries, pending): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .map(|Prepared { entry, seen, permit }| {
+            .map(|Prepared { entry, seen, permit, .. }| {
                 let pending =
                     Pending { path: entry.path.clone(), stat: entry.stat, seen, _permit: permit };
                 (entry, pending)

@@ -8,6 +8,7 @@ pub mod index;
 pub mod log_limit;
 pub mod mime;
 pub mod patterns;
+pub mod places;
 pub mod plan;
 pub mod scratch;
 pub mod settle;

@@ -16,8 +16,8 @@ use std::time::Duration;
 use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, PayloadKind};
 use imagecached::model::{Digest, FileStat, UploadPath, base64};
 use imagecached::store::{
-    self, FetchedPayload, ListQuery, Options, Sort, Store, StoreError, Stored, Target, Totals,
-    Touch, Trouble,
+    self, Fetched, FetchedPayload, ListQuery, Options, Sort, Store, StoreError, Stored, Target,
+    Totals, Touch, Trouble,
 };
 use sqlx::{ConnectOptions, Executor};
 use support::database::{Database, Kind};
@@ -81,6 +81,7 @@ contract! {
     a_cut_connection_is_replaced
     the_database_tells_about_itself
     an_owner_is_kept_until_another_is_given
+    a_url_or_nothing_takes_the_place_of_bytes
     access_is_noted
     a_refused_value_is_told_and_the_rest_can_be_stored
 }

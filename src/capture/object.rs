@@ -1,0 +1,86 @@
+//! Uploads to the object store, and what happens when it does not take a file.
+//!
+//! A file that the store refuses, or that it cannot take just now, is kept in chunks in the database:
+//! it must be safe first, and where it is can be changed later.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::capture::{Shared, trouble};
+use crate::model::entry::{NewEntry, NewPayload};
+use crate::remote::{NewObject, Remote, RemoteError, Source, Trouble};
+
+/// A store that is away is left alone for so long: every attempt is time in which a file is not safe.
+const REST: Duration = Duration::from_secs(60);
+
+/// When the store may be asked again.
+#[derive(Debug, Default)]
+pub struct Rest(Mutex<Option<Instant>>);
+
+impl Rest {
+    fn is_over(&self) -> bool {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_none_or(|until| Instant::now() >= until)
+    }
+
+    fn begin(&self, wanted: Option<Duration>) {
+        let until = Instant::now() + wanted.unwrap_or(REST).clamp(REST, 60 * REST);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+}
+
+/// Why a content is not in the object store.
+pub enum Refused {
+    /// It is not the content that was announced: the file has changed meanwhile.
+    Changed,
+    /// The store does not take it now, or never will: keep it elsewhere.
+    Elsewhere,
+}
+
+/// The object store, if there is one and it may be asked now.
+pub fn available(shared: &Shared) -> Option<&dyn Remote> {
+    shared.remote.as_deref().filter(|_| shared.remote_rest.is_over())
+}
+
+/// Puts the bytes of a small entry into the object store, if it takes them.
+pub async fn upload_small(shared: &Shared, entry: &mut NewEntry) {
+    let (Some(remote), NewPayload::OneChunk(_, bytes)) = (available(shared), &entry.payload) else {
+        return;
+    };
+    let mut source = Some(Bytes::copy_from_slice(bytes));
+    if let Ok(url) = upload(shared, remote, entry, &mut source).await {
+        entry.payload = NewPayload::Url(url);
+    }
+}
+
+/// Puts a content into the object store; returns its URL.
+pub async fn upload(
+    shared: &Shared,
+    remote: &dyn Remote,
+    entry: &NewEntry,
+    source: &mut dyn Source,
+) -> Result<String, Refused> {
+    let object = NewObject {
+        sha256: entry.sha256,
+        length: entry.stat.size,
+        mime: entry.mime.clone(),
+        name: entry.path.to_string(),
+    };
+    match remote.upload(&object, source).await {
+        Ok(uploaded) => Ok(uploaded.url),
+        Err(error) if error.trouble == Trouble::Local => Err(Refused::Changed),
+        Err(error) => {
+            note(shared, entry, &error);
+            Err(Refused::Elsewhere)
+        }
+    }
+}
+
+fn note(shared: &Shared, entry: &NewEntry, error: &RemoteError) {
+    if error.is_temporary() {
+        shared.remote_rest.begin(error.retry_after);
+    }
+    trouble::object_refused(shared, &entry.path, &error.to_string());
+}
