@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod logs;
 pub mod model;
 pub mod process;
+pub mod remote;
 pub mod restore;
 pub mod settings;
 pub mod store;
