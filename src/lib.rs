@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod logs;
 pub mod model;
 pub mod process;
+pub mod remote;
 pub mod restore;
 pub mod self_test;
 pub mod settings;

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::capture::{Shared, object};
 use crate::capture::reader::{ReadError, Seen, now_ns, unchanged};
+use crate::capture::{Shared, object};
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
 use crate::model::places::Place;
 use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};

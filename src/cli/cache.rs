@@ -70,6 +70,7 @@ async fn store(
     let capture = Capture::start(
         upload_dir,
         context.store.clone(),
+        context.remote.clone(),
         Options { owner, rewrite: true, ..context.capture_options() },
         Index::default(),
         context.health.clone(),

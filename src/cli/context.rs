@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use crate::capture::Options;
 use crate::cli::exit::Failure;
 use crate::model::health::Health;
+use crate::model::places::{Large, Places};
 use crate::model::settle::Rules;
 use crate::process::Platform;
-use crate::settings::{Durable, Settings, check_upload_dir};
+use crate::remote::{self, Remote};
+use crate::settings::{Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir};
 use crate::store::{self, Store, StoreError, Trouble};
 use crate::uploads::{Disk, UploadDir};
 
@@ -23,6 +25,8 @@ const ACQUIRE: (Duration, Duration) = (Duration::from_millis(700), Duration::fro
 pub struct Context {
     pub settings: Arc<Settings>,
     pub store: Arc<dyn Store>,
+    /// The object store, where one is configured.
+    pub remote: Option<Arc<dyn Remote>>,
     pub health: Arc<Health>,
     pub platform: Option<Platform>,
 }
@@ -37,14 +41,25 @@ impl Context {
             call_timeout: settings.database_timeout,
         };
         let store = store::open(&settings.database.target, &options)?;
+        let remote = settings.remote.store.as_ref().map(remote::open).transpose()?;
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        Ok(Self { settings: Arc::new(settings), store, health: Arc::default(), platform })
+        Ok(Self { settings: Arc::new(settings), store, remote, health: Arc::default(), platform })
     }
 
     /// Tells with what the program has started.
     pub fn tell_started(&self, command: &str, upload_dir: &UploadDir) {
         for note in &self.settings.database.notes {
             tracing::info!(event = "database_url", "{note}");
+        }
+        for note in &self.settings.remote.notes {
+            tracing::info!(event = "object_store", "{note}");
+        }
+        if let Some(remote) = &self.remote {
+            for warning in remote.warnings() {
+                tracing::warn!(event = "object_store", "{warning}");
+            }
+            let place = remote.describe();
+            tracing::info!(event = "object_store", place, "payloads may go to an object store");
         }
         tracing::info!(
             event = "started",
@@ -91,7 +106,15 @@ impl Context {
             owner: None,
             rewrite: false,
             rules: Rules { quiet: settings.quiet, held_open: settings.held_open },
-            inline_limit: settings.inline_limit.0,
+            places: Places {
+                inline_limit: settings.inline_limit.0,
+                large: match settings.remote.large_files {
+                    LargeFiles::Chunks => Large::Chunks,
+                    LargeFiles::Remote => Large::Remote,
+                    LargeFiles::Skip => Large::Skip,
+                },
+                all_remote: settings.remote.files == RemoteFiles::All,
+            },
             bytes_in_flight: settings.bytes_in_flight.0,
             readers: settings.readers as usize,
             writers: settings.database_connections as usize,

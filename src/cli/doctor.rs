@@ -80,6 +80,7 @@ fn patient(context: &Context) -> Result<Patient, Failure> {
     Ok(Patient {
         settings: settings.clone(),
         store: context.store.clone(),
+        remote: context.remote.clone(),
         upload_dir,
         platform: context.platform.clone(),
         daemon: daemon.map(|state| Daemon {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use crate::remote::RemoteError;
 use crate::settings::{SettingsError, UploadDirError};
 use crate::store::{StoreError, Trouble};
 
@@ -62,6 +63,12 @@ impl From<StoreError> for Failure {
             }
         };
         Self { exit, message: error.to_string() }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self::other(error)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::entry::ChunkSet;
 use crate::model::{Hasher, UploadPath};
-use crate::restore::damage::{check, expected_digest, verified};
+use crate::restore::damage::{Reason, check, expected_digest, verified};
 use crate::store::{FetchedPayload, ListQuery};
 
 #[derive(Debug, Args)]
@@ -27,6 +27,7 @@ pub struct Get {
 enum Content {
     Whole(Vec<u8>),
     Chunks { set: ChunkSet, file_size: u64, sha256: String },
+    Object { url: String, file_size: u64, sha256: String },
 }
 
 impl Get {
@@ -47,6 +48,9 @@ impl Get {
             Content::Chunks { set, file_size, sha256 } => {
                 self.write_chunks(context, &path, set, file_size, &sha256).await?;
             }
+            Content::Object { url, file_size, sha256 } => {
+                self.write_object(context, &path, &url, file_size, &sha256).await?;
+            }
         }
         // The content is out: a time that could not be noted is no failure.
         let _ = context.store.accessed(&[path]).await;
@@ -66,6 +70,11 @@ impl Get {
                 content = Some(match row.payload {
                     FetchedPayload::Chunks(set) => Ok(Content::Chunks {
                         set,
+                        file_size: row.file_size,
+                        sha256: row.sha256.to_owned(),
+                    }),
+                    FetchedPayload::Url(url) => Ok(Content::Object {
+                        url: url.to_owned(),
                         file_size: row.file_size,
                         sha256: row.sha256.to_owned(),
                     }),
@@ -117,6 +126,38 @@ impl Get {
             }
             damaged(path, reason)
         })
+    }
+
+    async fn write_object(
+        &self,
+        context: &Context,
+        path: &UploadPath,
+        url: &str,
+        file_size: u64,
+        sha256: &str,
+    ) -> Result<(), Failure> {
+        let expected = expected_digest(sha256).map_err(|reason| damaged(path, reason))?;
+        let remote = context.remote.as_ref().filter(|remote| remote.owns(url));
+        let remote = remote.ok_or_else(|| damaged(path, Reason::Url(url.to_owned())))?;
+        let mut file = self.output.as_ref().map(new_file).transpose()?;
+        let mut hasher = Hasher::default();
+        let mut sink = |bytes: &[u8]| {
+            hasher.update(bytes);
+            match &mut file {
+                None => std::io::stdout().lock().write_all(bytes),
+                Some(file) => file.write_all(bytes),
+            }
+        };
+        let downloaded = remote.download(url, file_size, &mut sink).await;
+        let checked = match downloaded {
+            Ok(length) => check((length, hasher.finish()), (file_size, expected))
+                .map_err(|reason| damaged(path, reason)),
+            Err(error) => Err(Failure::from(error)),
+        };
+        if let (Err(_), Some(file)) = (&checked, &self.output) {
+            let _ = std::fs::remove_file(file);
+        }
+        checked
     }
 
     fn cannot_write(&self, error: &std::io::Error) -> Failure {

@@ -42,6 +42,7 @@ impl Restore {
         let total = plan.missing.len() as u64;
         let restoring = restore::Restore {
             store: context.store.clone(),
+            remote: context.remote.clone(),
             workers: context.settings.database_connections as usize,
             durable: context.durable(&upload_dir),
             upload_dir,

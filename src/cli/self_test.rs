@@ -13,8 +13,8 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let durable = context.upload_dir().is_ok_and(|upload_dir| context.durable(&upload_dir));
     let given = context.settings.inline_limit;
     let test = SelfTest::new(context.store.clone(), context.capture_options(), durable)?;
-    if test.capture.inline_limit != given.0 {
-        let tried = ByteSize(test.capture.inline_limit);
+    if test.capture.places.inline_limit != given.0 {
+        let tried = ByteSize(test.capture.places.inline_limit);
         output::line(&format!("inline_limit = {tried} is tried instead of {given}, to be quick"))?;
     }
     let mut tell = |step: Step| {

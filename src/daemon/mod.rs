@@ -69,6 +69,7 @@ impl Daemon {
         let capture = Capture::start(
             upload_dir.clone(),
             context.store.clone(),
+            context.remote.clone(),
             context.capture_options(),
             crate::model::Index::default(),
             context.health.clone(),
@@ -240,6 +241,7 @@ impl Parts {
         let scanner = self.scanner.clone();
         Restore {
             store: self.context.store.clone(),
+            remote: self.context.remote.clone(),
             upload_dir: self.upload_dir.clone(),
             workers: self.context.settings.database_connections as usize,
             durable: self.context.durable(&self.upload_dir),

@@ -31,6 +31,7 @@ struct Cached {
     hostile: Vec<i64>,
     /// What an interrupted doctor or self-test has left, more than a day ago.
     scratch: u64,
+    /// Entries with a URL that the configured object store, if any, does not own.
     by_url: Names,
 }
 
@@ -91,7 +92,10 @@ async fn read(patient: &Patient, on_disk: &Tree) -> Result<Cached, StoreError> {
     patient.store.index(&mut |row| cached.note(&row, on_disk)).await?;
     let query = ListQuery { payload: Some(PayloadKind::Url), ..ListQuery::default() };
     for entry in patient.store.list(&query).await? {
-        cached.by_url.add(&entry.original_path);
+        let url = entry.image_url.as_deref().unwrap_or_default();
+        if !patient.remote.as_ref().is_some_and(|remote| remote.owns(url)) {
+            cached.by_url.add(&entry.original_path);
+        }
     }
     Ok(cached)
 }
@@ -165,9 +169,11 @@ fn judge_cached(cached: &Cached, disk_is_empty: bool, guarded: Option<bool>) -> 
     }
     if !by_url.is_empty() {
         let entries = count(by_url.count, "entry is", "entries are");
-        let message = format!("{entries} in an object store, and none is configured: {by_url}");
+        let message =
+            format!("{entries} in an object store that is not the configured one: {by_url}");
         findings.push(Finding::error("cache.by_url", message).cure(
-            "imagecached cache -- PATH, for each whose file is on disk, stores it in the database",
+            "set object_store to where they are; or, for each whose file is on disk: imagecached \
+             cache -- PATH",
         ));
     }
     if !hostile.is_empty() {

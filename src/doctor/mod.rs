@@ -9,6 +9,7 @@ mod database;
 mod deep;
 mod directory;
 mod finding;
+mod objects;
 mod platform;
 mod probe;
 mod watcher;
@@ -20,6 +21,7 @@ pub use deep::{Progress, verify};
 pub use finding::{Finding, Severity};
 
 use crate::process::Platform;
+use crate::remote::Remote;
 use crate::settings::{Settings, UploadDirError};
 use crate::store::Store;
 use crate::uploads::UploadDir;
@@ -28,6 +30,8 @@ use crate::uploads::UploadDir;
 pub struct Patient {
     pub settings: Arc<Settings>,
     pub store: Arc<dyn Store>,
+    /// The object store, where one is configured.
+    pub remote: Option<Arc<dyn Remote>>,
     /// Checked, or refused.
     pub upload_dir: Result<UploadDir, UploadDirError>,
     pub platform: Option<Platform>,
@@ -40,6 +44,7 @@ pub struct Patient {
 pub async fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) -> bool {
     let tree = directory::examine(patient, tell).await;
     let usable = database::examine(patient, tell).await;
+    objects::examine(patient, usable, tell).await;
     watcher::examine(patient, tree.as_ref(), tell).await;
     platform::examine(patient, tell);
     daemon::examine(patient, tell);

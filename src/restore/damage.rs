@@ -35,9 +35,12 @@ pub enum Reason {
     /// The entry has no payload any more.
     #[error("the entry has no data")]
     NoData,
-    /// The payload is in an object store that is not configured.
-    #[error("its bytes are in an object store that is not configured: {0}")]
+    /// The payload is in an object store that is not the configured one.
+    #[error("its bytes are in an object store that is not the configured one: {0}")]
     Url(String),
+    /// The object store does not give the bytes back.
+    #[error("{0}")]
+    Object(String),
 }
 
 impl fmt::Display for Damage {

@@ -5,6 +5,7 @@
 //! name whole and verified, or not at all.
 
 pub mod damage;
+mod object;
 mod worker;
 
 use std::collections::{HashSet, VecDeque};
@@ -23,6 +24,7 @@ use crate::model::index::key;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::{FileStat, IndexRow, UploadPath};
+use crate::remote::Remote;
 use crate::restore::worker::{Part, Worker};
 use crate::store::{Store, StoreError};
 use crate::uploads::{Found, PlaceError, UploadDir, scan, sweep};
@@ -41,6 +43,8 @@ pub type OnRestored = Arc<dyn Fn(&UploadPath, &FileStat) + Send + Sync>;
 #[derive(Clone)]
 pub struct Restore {
     pub store: Arc<dyn Store>,
+    /// The object store, where one is configured: no other address is ever asked.
+    pub remote: Option<Arc<dyn Remote>>,
     pub upload_dir: UploadDir,
     /// Connections to use.
     pub workers: usize,

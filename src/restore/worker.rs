@@ -5,17 +5,24 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
 use crate::model::entry::ChunkSet;
 use crate::model::health::Counters;
 use crate::model::plan::Missing;
 use crate::model::{Hasher, UploadPath};
 use crate::restore::damage::{self, Damage, Reason};
+use crate::restore::object::{Failed, ObjectEntry};
 use crate::restore::{Restore, Stop};
 use crate::store::{Fetched, FetchedPayload, StoreError};
 use crate::uploads::{Draft, PlaceError, Placer, Published};
 
 /// The first wait for a database that is away, and the longest.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// Objects that a worker fetches at a time.
+const DOWNLOADS: usize = 4;
 
 /// What became of one entry.
 pub enum Part {
@@ -51,6 +58,13 @@ struct LargeEntry {
     sha256: String,
     mtime_ns: i64,
     mode: u32,
+}
+
+/// Entries whose bytes do not come with their row.
+#[derive(Default)]
+struct Later {
+    large: Vec<LargeEntry>,
+    objects: Vec<ObjectEntry>,
 }
 
 /// What stops a worker: another entry would meet the same.
@@ -138,13 +152,13 @@ impl Worker {
         let ids: Vec<i64> = batch.iter().map(|missing| missing.id).collect();
         let store = self.restore.store.clone();
         let mut written = Vec::with_capacity(batch.len());
-        let mut large = Vec::new();
+        let mut later = Later::default();
         let mut parts = Vec::new();
         let mut halt = None;
         store
             .fetch(&ids, &mut |row| {
                 if halt.is_none() {
-                    match self.one(&row, &mut large) {
+                    match self.one(&row, &mut later) {
                         Ok(Some(file)) => written.push(file),
                         Ok(None) => {}
                         Err(Refused::This(part)) => parts.push(part),
@@ -161,27 +175,66 @@ impl Worker {
         if let Some(stop) = halt {
             return Err(Halt::Stop(stop));
         }
-        for entry in large {
+        for entry in later.large {
             match self.large(&entry).await? {
                 Ok(file) => self.publish(vec![file])?,
                 Err(part) => self.note(part),
             }
         }
-        Ok(())
+        self.objects(later.objects).await
+    }
+
+    /// Fetches objects, several at a time: one that hangs does not hold up the others.
+    async fn objects(&mut self, entries: Vec<ObjectEntry>) -> Result<(), Halt> {
+        let mut downloads = FuturesUnordered::new();
+        let mut waiting = entries.into_iter();
+        loop {
+            while downloads.len() < DOWNLOADS
+                && let Some(entry) = waiting.next()
+            {
+                let remote = self.restore.remote.clone();
+                match self.placer.draft(&entry.path) {
+                    Ok(draft) => downloads.push(async move {
+                        let downloaded = entry.download(remote.as_ref(), draft).await;
+                        (entry, downloaded)
+                    }),
+                    Err(error) => match refused(&entry.path, error) {
+                        Refused::This(part) => self.note(part),
+                        Refused::All(stop) => return Err(Halt::Stop(stop)),
+                    },
+                }
+            }
+            let Some((entry, downloaded)) = downloads.next().await else { return Ok(()) };
+            let ObjectEntry { id, path, file_size, mtime_ns, mode, .. } = entry;
+            match downloaded {
+                Ok(draft) => {
+                    let file = Written { path, draft, mtime_ns, mode, bytes: file_size };
+                    self.publish(vec![file])?;
+                }
+                Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
+                Err(Failed::Away(reason)) => {
+                    self.note(Part::Failed { path: path.to_string(), reason });
+                }
+                Err(Failed::Place(error)) => match refused(&path, error) {
+                    Refused::This(part) => self.note(part),
+                    Refused::All(stop) => return Err(Halt::Stop(stop)),
+                },
+            }
+        }
     }
 
     /// Writes one entry whose bytes came with it. `Ok(None)` when it is put aside as a large one.
-    fn one(
-        &mut self,
-        row: &Fetched<'_>,
-        large: &mut Vec<LargeEntry>,
-    ) -> Result<Option<Written>, Refused> {
+    fn one(&mut self, row: &Fetched<'_>, later: &mut Later) -> Result<Option<Written>, Refused> {
         let failed = |reason: String| {
             Refused::This(Part::Failed { path: row.original_path.to_owned(), reason })
         };
         let path = UploadPath::parse(row.original_path).map_err(|why| failed(why.to_string()))?;
+        if let FetchedPayload::Url(url) = row.payload {
+            later.objects.push(ObjectEntry::new(row, path, url));
+            return Ok(None);
+        }
         if let FetchedPayload::Chunks(set) = row.payload {
-            large.push(LargeEntry {
+            later.large.push(LargeEntry {
                 id: row.id,
                 path,
                 set,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::capture::intake::Intake;
 use crate::capture::{Capture, Deadline, Options};
 use crate::model::health::{Counters, Health, Watcher};
+use crate::model::places::{Large, Places};
 use crate::model::{ByteSize, Index, Patterns, UploadPath};
 use crate::restore::{self, Restore};
 use crate::store::{Store, StoreError};
@@ -90,13 +91,15 @@ impl SelfTest {
         capture: Options,
         durable: bool,
     ) -> Result<Self, SelfTestError> {
-        let inline_limit = match capture.inline_limit {
+        let inline_limit = match capture.places.inline_limit {
             limit if limit <= MOST_INLINE => limit,
             _ => LOWER_INLINE,
         };
         // The default patterns leave the names of a self-test out, for the daemons' sake.
         let patterns = Patterns::new(&[], &[]).expect("no pattern is sound");
-        let capture = Options { inline_limit, patterns, ..capture };
+        // The object store is the doctor's matter: what is tested here is the database.
+        let places = Places { inline_limit, large: Large::Chunks, all_remote: false };
+        let capture = Options { places, patterns, ..capture };
         let scratch = Scratch::make().map_err(|error| {
             let place = std::env::temp_dir();
             let why = format!("no directory can be made in {}: {error}", place.display());
@@ -118,7 +121,7 @@ impl SelfTest {
     /// # Errors
     /// The first step that fails.
     pub async fn run(&self, tell: &mut (dyn FnMut(Step) + Send)) -> Result<(), SelfTestError> {
-        let mut samples = sample::all(self.scratch.prefix(), self.capture.inline_limit);
+        let mut samples = sample::all(self.scratch.prefix(), self.capture.places.inline_limit);
         let bytes: u64 = samples.iter().map(|sample| sample.bytes.len() as u64).sum();
         let files = samples.len();
 
@@ -168,6 +171,7 @@ impl SelfTest {
         let mut capture = Capture::start(
             self.upload_dir(),
             self.store.clone(),
+            None,
             self.capture.clone(),
             Index::default(),
             self.health.clone(),
@@ -224,6 +228,7 @@ impl SelfTest {
         }
         let restoring = Restore {
             store: self.store.clone(),
+            remote: None,
             upload_dir,
             workers: self.capture.writers,
             durable: self.durable,

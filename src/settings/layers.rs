@@ -114,6 +114,7 @@ fn environment_layer(
         let Some(name) = name.to_str() else { continue };
         let (key, rank) = match name.strip_prefix(PREFIX) {
             None if name == "DATABASE_URL" => ("database_url".to_owned(), 0),
+            None if name == "CLOUDINARY_URL" => ("cloudinary_url".to_owned(), 0),
             None => continue,
             Some(_) if name == CONFIG_VARIABLE || name.starts_with(TEST_PREFIX) => continue,
             Some(rest) => (rest.to_ascii_lowercase(), 1),

@@ -6,6 +6,7 @@ mod database_url;
 mod error;
 mod layers;
 mod reader;
+mod remote;
 mod upload_dir;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use database_url::{Understood, UrlError, parse as parse_database_url, redact};
 pub use error::SettingsError;
+pub use remote::{LargeFiles, RemoteFiles, RemoteSettings};
 pub use upload_dir::{UploadDirError, check_upload_dir};
 
 use crate::model::Target;
@@ -112,6 +114,8 @@ pub struct Settings {
     pub database_timeout: Duration,
     pub database_required: bool,
     pub migrate: bool,
+    /// The settings `object_store…`, `cloudinary_…`, `large_files` and `remote`.
+    pub remote: RemoteSettings,
     pub inline_limit: ByteSize,
     pub scan_interval: Duration,
     pub quiet: Duration,
@@ -170,6 +174,7 @@ impl Settings {
             database_timeout: reader.duration("database_timeout", secs(1)..=secs(3_600))?,
             database_required: reader.flag("database_required")?,
             migrate: reader.flag("migrate")?,
+            remote: remote::read(reader, sources)?,
             inline_limit,
             scan_interval: reader.duration("scan_interval", secs(1)..=secs(86_400))?,
             quiet,
@@ -248,7 +253,9 @@ fn state_dir(given: &str, sources: &Sources) -> PathBuf {
 
 /// What may be shown of a setting's value, whoever put a secret into it.
 fn shown(key: &str, value: &str) -> String {
-    if (key == "database_url" && !value.is_empty()) || value.contains("://") {
+    if let Some(shown) = remote::shown(key, value) {
+        shown
+    } else if (key == "database_url" && !value.is_empty()) || value.contains("://") {
         redact(value)
     } else {
         value.into()

@@ -164,13 +164,10 @@ impl Reader {
         words: &[(&str, T)],
     ) -> Result<T, SettingsError> {
         let given = self.take(key)?;
-        let text = given.text()?;
-        let word = text.trim().to_ascii_lowercase();
-        if let Some((_, value)) = words.iter().find(|(name, _)| *name == word) {
-            return Ok(*value);
-        }
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        Err(given.refuse("is not known", &format!("write one of {}", names.join(", "))))
+        let word = given.word(&names)?;
+        let found = words.iter().find(|(name, _)| *name == word);
+        Ok(found.expect("the word is one of the names").1)
     }
 }
 
@@ -179,6 +176,19 @@ impl Given {
         match &self.kind {
             ValueKind::String(text) => Ok(text.clone()),
             _ => Err(self.refuse("is not text", "put it in quotes")),
+        }
+    }
+
+    /// The word that was given, one of `words`. Words for yes and no may also be given as such.
+    pub(super) fn word<'w>(&self, words: &[&'w str]) -> Result<&'w str, SettingsError> {
+        let text = match &self.kind {
+            ValueKind::Boolean(value) => value.to_string(),
+            _ => self.text()?,
+        };
+        let given = text.trim().to_ascii_lowercase();
+        match words.iter().find(|word| **word == given) {
+            Some(word) => Ok(word),
+            None => Err(self.refuse("is not known", &format!("write one of {}", words.join(", ")))),
         }
     }
 
