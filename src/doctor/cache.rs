@@ -327,8 +327,8 @@ mod tests {
                                          cure: imagecached restore
         ! warning  cache.without_data    1 entry has no data, and no file on disk: "lost.jpg"
                                          cure: put the file into the upload directory if anybody has it, or restore a backup of the database; `imagecached cleanup` drops such entries in time
-        ✗ error    cache.by_url          1 entry is in an object store, and none is configured: "cloud.jpg"
-                                         cure: imagecached cache -- PATH, for each whose file is on disk, stores it in the database
+        ✗ error    cache.by_url          1 entry is in an object store that is not the configured one: "cloud.jpg"
+                                         cure: set object_store to where they are; or, for each whose file is on disk: imagecached cache -- PATH
         ! warning  cache.hostile         1 entry leads to no file of the upload directory: "../../etc/passwd" (the path has a part "..", which could lead out of the upload directory); none is restored
                                          cure: find out who wrote them; then: DELETE FROM image_cache WHERE id IN (4);
         • note     cache.scratch         1 entry left by an interrupted doctor or self-test
