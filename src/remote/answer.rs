@@ -19,7 +19,8 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> F
     let said = said(headers, body);
     let trouble = trouble(status, &said);
     let words = [&said.code, &said.message].map(|words| tidy(words));
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
+    let words: Vec<&str> =
+        words.iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
     let cause = match (&*words.join(": "), status.is_redirection()) {
         ("", true) => format!("{status}: it sends us elsewhere, as for a wrong region or address"),
         ("", false) => status.to_string(),
@@ -54,7 +55,12 @@ fn element(xml: &str, name: &str) -> String {
     let inside = |xml: &str| {
         let (_, rest) = xml.split_once(&format!("<{name}>"))?;
         let (text, _) = rest.split_once("</")?;
-        Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+        Some(
+            text.replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&quot;", "\"")
+                .replace("&amp;", "&"),
+        )
     };
     inside(xml).unwrap_or_default()
 }
@@ -144,12 +150,15 @@ mod tests {
     }
 
     fn s3(code: &str) -> String {
-        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>a &lt;b&gt;</Message></Error>")
+        format!(
+            "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>a &lt;b&gt;</Message></Error>"
+        )
     }
 
     #[test]
     fn refusals_become_kinds_of_trouble() {
-        let plan = r#"{"error":{"message":"File size too large. Got 104857601. Maximum is 10485760."}}"#;
+        let plan =
+            r#"{"error":{"message":"File size too large. Got 104857601. Maximum is 10485760."}}"#;
         for (status, body, trouble) in [
             (403, s3("SignatureDoesNotMatch"), Trouble::Denied),
             (403, s3("AccessDenied"), Trouble::Denied),
@@ -160,7 +169,11 @@ mod tests {
             (400, s3("AuthorizationHeaderMalformed"), Trouble::Denied),
             (400, s3("InvalidPart"), Trouble::Other),
             (400, plan.to_owned(), Trouble::TooLarge),
-            (400, r#"{"error":{"message":"Missing required parameter - file"}}"#.to_owned(), Trouble::Other),
+            (
+                400,
+                r#"{"error":{"message":"Missing required parameter - file"}}"#.to_owned(),
+                Trouble::Other,
+            ),
             (401, String::new(), Trouble::Denied),
             (420, String::new(), Trouble::Throttled),
             (429, String::new(), Trouble::Throttled),

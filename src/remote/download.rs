@@ -57,7 +57,9 @@ pub(super) async fn download<'b>(
                     sink(new).map_err(|error| Failure::local(&error))?;
                 }
                 Some(Err(failure)) => break failure,
-                None if body.total.is_none_or(|total| have >= total) && skip == 0 => return Ok(have),
+                None if body.total.is_none_or(|total| have >= total) && skip == 0 => {
+                    return Ok(have);
+                }
                 None => break Failure::new(Trouble::Away, "it ended in the middle"),
             }
         };

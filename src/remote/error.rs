@@ -55,13 +55,21 @@ impl RemoteError {
         let cure = match trouble {
             Trouble::Away => Some("check the store's address and that it can be reached from here"),
             Trouble::Throttled => Some("wait, or raise the plan's limits"),
-            Trouble::Denied => Some("check the bucket or cloud, the key, its secret and its rights"),
+            Trouble::Denied => {
+                Some("check the bucket or cloud, the key, its secret and its rights")
+            }
             Trouble::TooLarge => {
                 Some("raise the plan, or set large_files = \"chunks\" to keep it in the database")
             }
             _ => None,
         };
-        Self { operation: operation.into(), trouble, cause, cure: cure.map(Into::into), retry_after }
+        Self {
+            operation: operation.into(),
+            trouble,
+            cause,
+            cure: cure.map(Into::into),
+            retry_after,
+        }
     }
 
     /// With another cure than the usual one.
@@ -102,7 +110,8 @@ mod tests {
 
     #[test]
     fn an_error_says_operation_cause_and_cure() {
-        let failure = Failure::new(Trouble::TooLarge, "400: File size too large. Maximum is 10485760.");
+        let failure =
+            Failure::new(Trouble::TooLarge, "400: File size too large. Maximum is 10485760.");
         let error = RemoteError::new("upload to Cloudinary cloud shop", failure);
         assert_eq!(
             error.to_string(),

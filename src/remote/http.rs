@@ -213,7 +213,11 @@ pub(super) fn told(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     if told.is_empty() {
-        told.push(if error.is_timeout() { "timed out".into() } else { "the request failed".into() });
+        told.push(if error.is_timeout() {
+            "timed out".into()
+        } else {
+            "the request failed".into()
+        });
     }
     told.join(": ")
 }

@@ -134,7 +134,8 @@ pub trait Remote: Send + Sync + fmt::Debug {
         if back == probe {
             return Ok(());
         }
-        let failure = error::Failure::new(Trouble::Wrong, "it gave back other bytes than it was given");
+        let failure =
+            error::Failure::new(Trouble::Wrong, "it gave back other bytes than it was given");
         Err(RemoteError::new(format!("check {}", self.describe()), failure))
     }
 }
@@ -160,9 +161,12 @@ pub fn open_with(store: &ObjectStore, limits: Limits) -> Result<Arc<dyn Remote>,
 
 /// The refusal to ask for a URL. The URL is told without what might be signed in it.
 fn not_ours(url: &str) -> error::Failure {
-    let shown: String = url.split(['?', '#']).next().unwrap_or_default().chars().take(200).collect();
+    let shown: String =
+        url.split(['?', '#']).next().unwrap_or_default().chars().take(200).collect();
     let shown = match shown.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default()),
+        Some((scheme, rest)) => {
+            format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default())
+        }
         None => shown,
     };
     let cause = format!("{shown:?} is no object of this store, and is not asked for");

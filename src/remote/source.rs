@@ -143,7 +143,10 @@ impl<'s> Parts<'s> {
     }
 
     fn changed(&self) -> Failure {
-        Failure::new(Trouble::Local, "the content is not the announced one: it has changed meanwhile")
+        Failure::new(
+            Trouble::Local,
+            "the content is not the announced one: it has changed meanwhile",
+        )
     }
 }
 
@@ -186,14 +189,23 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_of_any_size_become_parts_of_one_size() {
-        assert_eq!(cut(b"abcdefghij", &[b"a", b"bcdefg", b"", b"hij"]).await.unwrap(), ["abcd", "efgh", "ij"]);
+        assert_eq!(
+            cut(b"abcdefghij", &[b"a", b"bcdefg", b"", b"hij"]).await.unwrap(),
+            ["abcd", "efgh", "ij"]
+        );
         assert_eq!(cut(b"abcdefgh", &[b"abcdefgh"]).await.unwrap(), ["abcd", "efgh"]);
         assert_eq!(cut(b"", &[]).await.unwrap(), [""]);
     }
 
     #[tokio::test]
     async fn the_last_part_of_a_changed_content_is_never_handed_out() {
-        for pieces in [&[b"abcdefg" as &[u8]] as &[&[u8]], &[b"abcdefghi"], &[b"abcdefgX"], &[b"abcdefgh", b"i"], &[]] {
+        for pieces in [
+            &[b"abcdefg" as &[u8]] as &[&[u8]],
+            &[b"abcdefghi"],
+            &[b"abcdefgX"],
+            &[b"abcdefgh", b"i"],
+            &[],
+        ] {
             let pieces: Vec<&'static [u8]> = pieces.to_vec();
             let failure = cut(b"abcdefgh", &pieces).await.unwrap_err();
             assert_eq!(failure.trouble, Trouble::Local);

@@ -188,9 +188,7 @@ impl Given {
         let given = text.trim().to_ascii_lowercase();
         match words.iter().find(|word| **word == given) {
             Some(word) => Ok(word),
-            None => {
-                Err(self.refuse("is not known", &format!("write one of {}", words.join(", "))))
-            }
+            None => Err(self.refuse("is not known", &format!("write one of {}", words.join(", ")))),
         }
     }
 

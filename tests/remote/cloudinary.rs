@@ -111,7 +111,10 @@ async fn what_may_pass_is_tried_again_and_what_takes_long_is_told() {
         upload(&*remote, 50, u64::from(status)).await.unwrap();
     }
     let date = "Fri, 01 Jan 2100 00:00:00 GMT".to_owned();
-    server.fault("upload", answer(420, vec![("X-FeatureRateLimit-Reset", date)], "Rate Limit Exceeded"));
+    server.fault(
+        "upload",
+        answer(420, vec![("X-FeatureRateLimit-Reset", date)], "Rate Limit Exceeded"),
+    );
     let error = upload(&*remote, 50, 5).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Throttled, "{error}");
     assert!(error.retry_after.unwrap() > Duration::from_secs(86_400));
@@ -128,7 +131,10 @@ async fn what_may_pass_is_tried_again_and_what_takes_long_is_told() {
 async fn a_ration_of_questions_that_is_used_up_stops_no_upload() {
     let (server, remote) = started();
     let date = "Fri, 01 Jan 2100 00:00:00 GMT".to_owned();
-    server.fault("resources", answer(420, vec![("X-FeatureRateLimit-Reset", date)], "Rate Limit Exceeded"));
+    server.fault(
+        "resources",
+        answer(420, vec![("X-FeatureRateLimit-Reset", date)], "Rate Limit Exceeded"),
+    );
     upload(&*remote, 9 * MIB, 8).await.unwrap();
     assert_eq!(server.assets(), 1);
 }
@@ -190,7 +196,10 @@ async fn a_redirect_is_followed_within_the_account_only() {
     server.fault("raw/authenticated", to(&url));
     assert_eq!(download(&*remote, &url, 60).await.unwrap().0, 60);
     let elsewhere = CloudinaryServer::start();
-    server.fault("raw/authenticated", to(&url.replace(&server.port.to_string(), &elsewhere.port.to_string())));
+    server.fault(
+        "raw/authenticated",
+        to(&url.replace(&server.port.to_string(), &elsewhere.port.to_string())),
+    );
     let error = download(&*remote, &url, 60).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Wrong, "{error}");
     assert!(elsewhere.seen().is_empty());
@@ -214,7 +223,11 @@ async fn nothing_but_our_own_assets_is_asked_for() {
         format!("{ours}?x"),
         ours.replace("127.0.0.1", "localhost"),
     ] {
-        assert_eq!(download(&*remote, &url, 60).await.unwrap_err().trouble, Trouble::Wrong, "{url}");
+        assert_eq!(
+            download(&*remote, &url, 60).await.unwrap_err().trouble,
+            Trouble::Wrong,
+            "{url}"
+        );
         assert_eq!(remote.remove(&url).await.unwrap_err().trouble, Trouble::Wrong, "{url}");
         assert_eq!(remote.size(&url).await.unwrap_err().trouble, Trouble::Wrong, "{url}");
     }
@@ -225,8 +238,13 @@ async fn nothing_but_our_own_assets_is_asked_for() {
 #[tokio::test]
 async fn a_server_that_never_answers_is_given_up() {
     let server = CloudinaryServer::start();
-    let limits = imagecached::remote::Limits { answer: Duration::from_millis(300), ..crate::support::limits() };
-    let remote = imagecached::remote::open_with(&store(&[("CLOUDINARY_URL", &server.url())]), limits).unwrap();
+    let limits = imagecached::remote::Limits {
+        answer: Duration::from_millis(300),
+        ..crate::support::limits()
+    };
+    let remote =
+        imagecached::remote::open_with(&store(&[("CLOUDINARY_URL", &server.url())]), limits)
+            .unwrap();
     for _ in 0..3 {
         server.fault("upload", Fault::Silence);
     }

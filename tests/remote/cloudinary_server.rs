@@ -2,13 +2,15 @@
 //! authenticated delivery. It can be told to fail in the ways that the real one fails.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
+
+use crate::web::{Request, multipart, parse_range, read};
 
 pub const CLOUD: &str = "shop";
 pub const KEY: &str = "123456789012345";
@@ -58,14 +60,6 @@ struct State {
 pub struct CloudinaryServer {
     pub port: u16,
     state: Arc<Mutex<State>>,
-}
-
-struct Request {
-    method: String,
-    path: String,
-    query: HashMap<String, String>,
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
 }
 
 type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
@@ -160,7 +154,9 @@ impl CloudinaryServer {
                 continue;
             }
             match fault {
-                Some(Fault::CutDelivery(at)) => return connection.write_all(&body[..at.min(body.len())]),
+                Some(Fault::CutDelivery(at)) => {
+                    return connection.write_all(&body[..at.min(body.len())]);
+                }
                 Some(Fault::StallDelivery(at)) => {
                     connection.write_all(&body[..at.min(body.len())])?;
                     std::thread::sleep(Duration::from_secs(60));
@@ -185,7 +181,10 @@ impl CloudinaryServer {
         match answer {
             Ok(value) => (200, Vec::new(), value.to_string().into_bytes()),
             Err((status, message)) => {
-                if matches!(status, 400 | 500) && !message.starts_with("File size") && message != "Empty file" {
+                if matches!(status, 400 | 500)
+                    && !message.starts_with("File size")
+                    && message != "Empty file"
+                {
                     self.state.lock().unwrap().broken_rules.push(message.clone());
                 }
                 let body = json!({"error": {"message": message}}).to_string();
@@ -200,17 +199,26 @@ impl CloudinaryServer {
         check_signature(&fields)?;
         let id = fields.get("public_id").ok_or_else(|| bad("Missing public_id".into()))?;
         let kind = fields.get("type").map_or("upload", String::as_str);
-        let chunk = match (request.headers.get("content-range"), request.headers.get("x-unique-upload-id")) {
-            (None, None) => None,
-            (Some(range), Some(unique)) => Some((parse_range(range).map_err(bad)?, unique.clone())),
-            _ => return Err(bad("Content-Range and X-Unique-Upload-Id belong together".into())),
-        };
+        let chunk =
+            match (request.headers.get("content-range"), request.headers.get("x-unique-upload-id"))
+            {
+                (None, None) => None,
+                (Some(range), Some(unique)) => {
+                    Some((parse_range(range).map_err(bad)?, unique.clone()))
+                }
+                _ => {
+                    return Err(bad("Content-Range and X-Unique-Upload-Id belong together".into()));
+                }
+            };
         let mut state = self.state.lock().unwrap();
         let bytes = match chunk {
             None => file,
             Some(((first, last, total), unique)) => {
                 if state.largest.is_some_and(|most| total > most) {
-                    return Err(bad(format!("File size too large. Got {total}. Maximum is {}.", state.largest.unwrap())));
+                    return Err(bad(format!(
+                        "File size too large. Got {total}. Maximum is {}.",
+                        state.largest.unwrap()
+                    )));
                 }
                 if last - first + 1 != file.len() as u64 {
                     return Err(bad("Content-Range does not fit the chunk".into()));
@@ -227,7 +235,9 @@ impl CloudinaryServer {
                 so_far.truncate(first as usize);
                 so_far.extend_from_slice(&file);
                 if !is_last {
-                    return Ok(json!({"done": false, "kind": "raw", "bytes": so_far.len(), "public_id": id}));
+                    return Ok(
+                        json!({"done": false, "kind": "raw", "bytes": so_far.len(), "public_id": id}),
+                    );
                 }
                 state.chunks.remove(&unique).unwrap()
             }
@@ -236,7 +246,11 @@ impl CloudinaryServer {
             return Err(bad("Empty file".into()));
         }
         if state.largest.is_some_and(|most| bytes.len() as u64 > most) {
-            return Err(bad(format!("File size too large. Got {}. Maximum is {}.", bytes.len(), state.largest.unwrap())));
+            return Err(bad(format!(
+                "File size too large. Got {}. Maximum is {}.",
+                bytes.len(),
+                state.largest.unwrap()
+            )));
         }
         let name = format!("{kind}/{id}");
         let keep = matches!(fields.get("overwrite").map(String::as_str), Some("0" | "false"));
@@ -269,9 +283,14 @@ impl CloudinaryServer {
     }
 
     fn destroy(&self, request: &Request) -> Result<Value, (u16, String)> {
-        let fields: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let fields: HashMap<String, String> =
+            url::form_urlencoded::parse(&request.body).into_owned().collect();
         check_signature(&fields)?;
-        let name = format!("{}/{}", fields.get("type").map_or("upload", String::as_str), fields["public_id"]);
+        let name = format!(
+            "{}/{}",
+            fields.get("type").map_or("upload", String::as_str),
+            fields["public_id"]
+        );
         let removed = self.state.lock().unwrap().assets.remove(&name);
         Ok(json!({"result": if removed.is_some() { "ok" } else { "not found" }}))
     }
@@ -287,12 +306,16 @@ impl CloudinaryServer {
         let (kind, id) = rest.split_once('/').unwrap_or((rest, ""));
         if !id.is_empty() {
             let asset = state.assets.get(&format!("{kind}/{id}"));
-            return asset.map(|asset| self.describe(id, asset)).ok_or((404, format!("Resource not found - {id}")));
+            return asset
+                .map(|asset| self.describe(id, asset))
+                .ok_or((404, format!("Resource not found - {id}")));
         }
         let prefix = format!("{kind}/{}", request.query.get("prefix").map_or("", String::as_str));
         // Small pages, so that cursors are needed.
-        let from: usize = request.query.get("next_cursor").map_or(0, |cursor| cursor.parse().unwrap());
-        let all: Vec<_> = state.assets.iter().filter(|(name, _)| name.starts_with(&prefix)).collect();
+        let from: usize =
+            request.query.get("next_cursor").map_or(0, |cursor| cursor.parse().unwrap());
+        let all: Vec<_> =
+            state.assets.iter().filter(|(name, _)| name.starts_with(&prefix)).collect();
         let page: Vec<Value> = all
             .iter()
             .skip(from)
@@ -307,16 +330,21 @@ impl CloudinaryServer {
     }
 
     fn deliver(&self, request: &Request) -> Answer {
-        let refuse = |status, why: &str| (status, vec![("X-Cld-Error", why.to_owned())], Vec::new());
+        let refuse =
+            |status, why: &str| (status, vec![("X-Cld-Error", why.to_owned())], Vec::new());
         let Some(rest) = request.path.strip_prefix(&format!("/{CLOUD}/raw/")) else {
             return refuse(404, "unknown path");
         };
         let (kind, rest) = rest.split_once('/').unwrap();
-        let (signature, rest) = match rest.strip_prefix("s--").and_then(|rest| rest.split_once("--/")) {
-            Some((signature, rest)) => (signature, rest),
-            None => ("", rest),
-        };
-        let id = rest.split_once('/').filter(|(version, _)| version.starts_with('v')).map_or(rest, |(_, id)| id);
+        let (signature, rest) =
+            match rest.strip_prefix("s--").and_then(|rest| rest.split_once("--/")) {
+                Some((signature, rest)) => (signature, rest),
+                None => ("", rest),
+            };
+        let id = rest
+            .split_once('/')
+            .filter(|(version, _)| version.starts_with('v'))
+            .map_or(rest, |(_, id)| id);
         if kind == "authenticated" && signature != delivery_signature(id) {
             return refuse(401, "deny or ACL failure");
         }
@@ -324,7 +352,10 @@ impl CloudinaryServer {
         let Some(asset) = state.assets.get(&format!("{kind}/{id}")) else {
             return refuse(404, &format!("Resource not found - {id}"));
         };
-        let range = request.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+        let range = request
+            .headers
+            .get("range")
+            .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
         let total = asset.bytes.len();
         match range.map(|from| from.parse::<usize>().unwrap()) {
             Some(from) => {
@@ -344,12 +375,16 @@ fn delivery_signature(id: &str) -> String {
 /// The rule of the documentation, written down a second time and in another way.
 fn check_signature(fields: &HashMap<String, String>) -> Result<(), (u16, String)> {
     let unsigned = ["file", "cloud_name", "resource_type", "api_key", "signature"];
-    let sorted: BTreeMap<_, _> = fields.iter().filter(|(name, _)| !unsigned.contains(&name.as_str())).collect();
+    let sorted: BTreeMap<_, _> =
+        fields.iter().filter(|(name, _)| !unsigned.contains(&name.as_str())).collect();
     let text: Vec<String> = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let digest = Sha1::digest(format!("{}{SECRET}", text.join("&")));
     let expected: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     if fields.get("api_key").map(String::as_str) != Some(KEY) {
-        return Err((401, format!("Invalid api_key {}", fields.get("api_key").map_or("", String::as_str))));
+        return Err((
+            401,
+            format!("Invalid api_key {}", fields.get("api_key").map_or("", String::as_str)),
+        ));
     }
     let given = fields.get("signature").cloned().unwrap_or_default();
     if given != expected {
@@ -362,75 +397,4 @@ fn check_signature(fields: &HashMap<String, String>) -> Result<(), (u16, String)
         return Err((400, "Stale request".into()));
     }
     Ok(())
-}
-
-fn parse_range(text: &str) -> Result<(u64, u64, u64), String> {
-    let parts = text.strip_prefix("bytes ").and_then(|rest| {
-        let (range, total) = rest.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        Some((first.parse().ok()?, last.parse().ok()?, total.parse().ok()?))
-    });
-    parts.filter(|(first, last, total)| first <= last && last < total).ok_or(format!("bad Content-Range {text}"))
-}
-
-/// The fields of a form, and the file in it.
-fn multipart(request: &Request) -> Result<(HashMap<String, String>, Vec<u8>), String> {
-    let kind = request.headers.get("content-type").cloned().unwrap_or_default();
-    let boundary = kind.strip_prefix("multipart/form-data; boundary=").ok_or("no form")?;
-    let delimiter = format!("--{boundary}");
-    let mut rest = request.body.strip_prefix(delimiter.as_bytes()).ok_or("no first boundary")?;
-    let (mut fields, mut file) = (HashMap::new(), None);
-    loop {
-        rest = match rest.strip_prefix(b"\r\n") {
-            Some(rest) => rest,
-            None if rest == b"--\r\n" => return Ok((fields, file.ok_or("Missing required parameter - file")?)),
-            None => return Err("a boundary without an end of line".into()),
-        };
-        let head_end = find(rest, b"\r\n\r\n").ok_or("a part without head")?;
-        let head = String::from_utf8_lossy(&rest[..head_end]).into_owned();
-        rest = &rest[head_end + 4..];
-        let end = find(rest, format!("\r\n{delimiter}").as_bytes()).ok_or("a part without end")?;
-        let name = head.split("name=\"").nth(1).and_then(|rest| rest.split('"').next()).ok_or("no name")?;
-        if name == "file" {
-            file = Some(rest[..end].to_vec());
-        } else {
-            fields.insert(name.to_owned(), String::from_utf8_lossy(&rest[..end]).into_owned());
-        }
-        rest = &rest[end + 2 + delimiter.len()..];
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    // Candidates by their first byte: the file may have many megabytes.
-    let mut at = 0;
-    while let Some(next) = bytes[at..].iter().position(|byte| *byte == what[0]) {
-        at += next;
-        if bytes[at..].starts_with(what) {
-            return Some(at);
-        }
-        at += 1;
-    }
-    None
-}
-
-fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
-    let mut headers = HashMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    Ok(Some(Request { method, path: path.to_owned(), query, headers, body }))
 }

@@ -62,7 +62,10 @@ async fn both_ways() {
     let down = peak_memory();
     println!(
         "{}: 120 MiB up and down, peak memory {} MiB before, {} MiB after the upload, {} MiB after the download",
-        remote.describe(), before >> 20, up >> 20, down >> 20
+        remote.describe(),
+        before >> 20,
+        up >> 20,
+        down >> 20
     );
     assert!(down - before < MOST, "more than {} MiB", MOST >> 20);
 }

@@ -26,8 +26,9 @@ fn random_parameters_are_signed_as_cloudinarys_own_client_signs_them() {
     let values = vec(prop_oneof![any::<String>(), "[a-z0-9/_&=,%+| -]{0,40}"], NAMES.len());
     let secret = "[ -~]{1,40}";
     let mut runner = TestRunner::deterministic();
-    let cases: Vec<(Vec<String>, String)> =
-        (0..2_000).map(|_| (values.clone(), secret).new_tree(&mut runner).unwrap().current()).collect();
+    let cases: Vec<(Vec<String>, String)> = (0..2_000)
+        .map(|_| (values.clone(), secret).new_tree(&mut runner).unwrap().current())
+        .collect();
 
     let mut python = Command::new(crate::support::server("IMAGECACHED_TEST_REMOTE_PYTHON"))
         .args(["-c", PROGRAM])
@@ -39,8 +40,11 @@ fn random_parameters_are_signed_as_cloudinarys_own_client_signs_them() {
     let lines: String = cases
         .iter()
         .map(|(values, secret)| {
-            let parameters: serde_json::Map<_, _> =
-                NAMES.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+            let parameters: serde_json::Map<_, _> = NAMES
+                .iter()
+                .zip(values)
+                .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+                .collect();
             format!("{}\n", serde_json::json!([parameters, secret]))
         })
         .collect();

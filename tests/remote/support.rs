@@ -90,7 +90,12 @@ impl Noise {
         while let Some(piece) = noise.piece() {
             hasher.update(&piece);
         }
-        NewObject { sha256: hasher.finish(), length, mime: "image/jpeg".into(), name: "a b.jpg".into() }
+        NewObject {
+            sha256: hasher.finish(),
+            length,
+            mime: "image/jpeg".into(),
+            name: "a b.jpg".into(),
+        }
     }
 }
 
@@ -106,7 +111,11 @@ pub async fn upload(remote: &dyn Remote, length: u64, seed: u64) -> Result<Uploa
 }
 
 /// Downloads, and gives length and sha256 of what came.
-pub async fn download(remote: &dyn Remote, url: &str, most: u64) -> Result<(u64, Digest), RemoteError> {
+pub async fn download(
+    remote: &dyn Remote,
+    url: &str,
+    most: u64,
+) -> Result<(u64, Digest), RemoteError> {
     let mut hasher = Hasher::default();
     let length = remote
         .download(url, most, &mut |piece| {
@@ -132,7 +141,10 @@ pub async fn round_trip(remote: &dyn Remote, length: u64, seed: u64) {
 
 pub async fn listed(remote: &dyn Remote) -> Vec<(String, Digest, u64)> {
     let mut listed = Vec::new();
-    remote.list(&mut |object| listed.push((object.url, object.content, object.size))).await.unwrap();
+    remote
+        .list(&mut |object| listed.push((object.url, object.content, object.size)))
+        .await
+        .unwrap();
     listed.sort_by_key(|(url, ..)| url.clone());
     listed
 }

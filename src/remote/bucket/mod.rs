@@ -18,9 +18,7 @@ use crate::remote::bucket::connector::failure;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
 use crate::remote::http::Http;
-use crate::remote::{
-    Limits, Listed, NewObject, Remote, RemoteError, Sink, Source, Uploaded, key,
-};
+use crate::remote::{Limits, Listed, NewObject, Remote, RemoteError, Sink, Source, Uploaded, key};
 
 /// A bucket, or what is like one.
 pub(super) struct BucketStore {
@@ -45,7 +43,8 @@ impl BucketStore {
     pub fn open(bucket: &Bucket, limits: Limits) -> Result<Self, RemoteError> {
         let base_url = bucket.base_url();
         let opened = Http::new(limits).and_then(|http| open::open(bucket, &http));
-        let store = opened.map_err(|failure| RemoteError::new(format!("open {base_url}"), failure))?;
+        let store =
+            opened.map_err(|failure| RemoteError::new(format!("open {base_url}"), failure))?;
         let slash = if bucket.prefix.is_empty() { "" } else { "/" };
         let endpoint = ["aws_endpoint", "azure_storage_endpoint", "google_base_url"]
             .iter()
@@ -122,10 +121,8 @@ impl Remote for BucketStore {
         object: &NewObject,
         source: &mut dyn Source,
     ) -> Result<Uploaded, RemoteError> {
-        let was_there = self
-            .put(object, source)
-            .await
-            .map_err(|failure| self.failed("upload to", failure))?;
+        let was_there =
+            self.put(object, source).await.map_err(|failure| self.failed("upload to", failure))?;
         Ok(Uploaded { url: self.url(object.sha256), was_there })
     }
 
@@ -157,10 +154,8 @@ impl Remote for BucketStore {
     async fn list(&self, each: &mut (dyn FnMut(Listed) + Send)) -> Result<(), RemoteError> {
         let prefix = (!self.prefix.is_empty()).then(|| Path::from(self.prefix.as_str()));
         let mut found = self.store.list(prefix.as_ref());
-        while let Some(meta) = found
-            .try_next()
-            .await
-            .map_err(|error| self.failed("list", failure(&error)))?
+        while let Some(meta) =
+            found.try_next().await.map_err(|error| self.failed("list", failure(&error)))?
         {
             let below = meta.location.as_ref().strip_prefix(self.prefix.as_str());
             let Some(content) = below.and_then(key::content) else { continue };

@@ -34,9 +34,10 @@ pub(super) fn open(bucket: &Bucket, http: &Http) -> Result<Arc<dyn ObjectStore>,
             .map(|store| Arc::new(store) as _),
         BucketKind::Google => known(bucket)
             .into_iter()
-            .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value): (GoogleConfigKey, _)| {
-                builder.with_config(key, value)
-            })
+            .fold(
+                GoogleCloudStorageBuilder::new(),
+                |builder, (key, value): (GoogleConfigKey, _)| builder.with_config(key, value),
+            )
             .with_bucket_name(&bucket.name)
             .with_retry(retry)
             .with_http_connector(connector)

@@ -49,11 +49,12 @@ pub(super) fn read(account: &Cloudinary, text: &str) -> Option<Address> {
         _ => return None,
     };
     let path = path.strip_prefix("raw/")?;
-    let (kind, mut path) = TYPES
-        .iter()
-        .find_map(|kind| Some((*kind, path.strip_prefix(kind)?.strip_prefix('/')?)))?;
+    let (kind, mut path) =
+        TYPES.iter().find_map(|kind| Some((*kind, path.strip_prefix(kind)?.strip_prefix('/')?)))?;
     let mut signed = false;
-    if let Some((signature, rest)) = path.strip_prefix("s--").and_then(|rest| rest.split_once("--/")) {
+    if let Some((signature, rest)) =
+        path.strip_prefix("s--").and_then(|rest| rest.split_once("--/"))
+    {
         if !signature.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
             return None;
         }

@@ -80,8 +80,9 @@ impl Cloud {
     /// The answer of an API call.
     async fn json(&self, response: Response) -> Result<Value, Failure> {
         let text = self.http.text(response, MOST_ANSWER).await?;
-        serde_json::from_slice(&text)
-            .map_err(|error| Failure::new(Trouble::Wrong, format!("the answer is not JSON: {error}")))
+        serde_json::from_slice(&text).map_err(|error| {
+            Failure::new(Trouble::Wrong, format!("the answer is not JSON: {error}"))
+        })
     }
 
     /// The address behind a URL, or the refusal to ask for it.

@@ -26,8 +26,11 @@ impl Parameters {
     /// The signature: 40 hexadecimal digits.
     #[must_use]
     pub fn signature(&self, secret: &str) -> String {
-        let mut pairs: Vec<String> =
-            self.0.iter().map(|(name, value)| format!("{name}={value}").replace('&', "%26")).collect();
+        let mut pairs: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}").replace('&', "%26"))
+            .collect();
         pairs.sort();
         let mut digits = String::with_capacity(40);
         for byte in Sha1::digest(pairs.join("&") + secret) {

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 
-use super::{not_plain, PLAIN};
+use super::{PLAIN, not_plain};
 use crate::model::remote::{Bucket, BucketKind};
+use crate::settings::Sources;
 use crate::settings::error::SettingsError;
 use crate::settings::reader::Given;
-use crate::settings::Sources;
 
 /// The settings beside the URL.
 pub(super) struct Ways {
@@ -18,8 +18,7 @@ pub(super) struct Ways {
     pub secret: Given,
 }
 
-const FORMS: &str =
-    "write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///directory or cloudinary";
+const FORMS: &str = "write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///directory or cloudinary";
 
 /// Reads a URL and all that belongs to it.
 pub(super) fn read(
@@ -55,7 +54,10 @@ pub(super) fn read(
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let in_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
     if name.is_empty() || !name.chars().all(in_a_name) {
-        return refuse("names no bucket", "write small letters, digits, - and . for the bucket's name");
+        return refuse(
+            "names no bucket",
+            "write small letters, digits, - and . for the bucket's name",
+        );
     }
     let prefix = prefix.trim_matches('/').to_owned();
     if let Some(why) = not_plain(&prefix) {
@@ -97,7 +99,9 @@ fn add_ways(bucket: &mut Bucket, ways: &Ways) -> Result<(), SettingsError> {
     let endpoint = endpoint.trim().trim_end_matches('/');
     let web = endpoint.starts_with("https://") || endpoint.starts_with("http://");
     if !endpoint.is_empty() && (!web || endpoint.contains(['@', '?', '#'])) {
-        return Err(ways.endpoint.refuse("is no address of a server", "write https://host or https://host:port"));
+        return Err(ways
+            .endpoint
+            .refuse("is no address of a server", "write https://host or https://host:port"));
     }
     match bucket.kind {
         BucketKind::S3 => {

@@ -18,10 +18,14 @@ pub(super) fn parse(text: &str, folder: String, public: bool) -> Result<Cloudina
     let text = text.trim().trim_matches(['"', '\'']);
     // Copied from the console together with the variable's name.
     let text = text.strip_prefix("CLOUDINARY_URL=").unwrap_or(text);
-    let rest = text.strip_prefix("cloudinary://").ok_or_else(|| refuse("does not begin with cloudinary://"))?;
+    let rest = text
+        .strip_prefix("cloudinary://")
+        .ok_or_else(|| refuse("does not begin with cloudinary://"))?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (login, cloud) = rest.rsplit_once('@').ok_or_else(|| refuse("has no @ before the cloud's name"))?;
-    let (key, secret) = login.split_once(':').ok_or_else(|| refuse("has no : between key and secret"))?;
+    let (login, cloud) =
+        rest.rsplit_once('@').ok_or_else(|| refuse("has no @ before the cloud's name"))?;
+    let (key, secret) =
+        login.split_once(':').ok_or_else(|| refuse("has no : between key and secret"))?;
     // cloudinary://key:secret@cloud/images.shop.example is the old way to name a host for delivery.
     let (cloud, mut delivery) = match cloud.trim_end_matches('/').split_once('/') {
         Some((cloud, host)) => (cloud, Some(host.to_owned())),
@@ -99,14 +103,20 @@ mod tests {
             " 'cloudinary://12345:s3cret@shop/' ",
         ] {
             let account = read(text).unwrap();
-            assert_eq!((&*account.key, &*account.secret, &*account.cloud), ("12345", "s3cret", "shop"));
+            assert_eq!(
+                (&*account.key, &*account.secret, &*account.cloud),
+                ("12345", "s3cret", "shop")
+            );
             assert_eq!((&*account.api, account.delivery_host), (API, None));
         }
         let account = read("cloudinary://1:a%2Fb%40c@shop?upload_prefix=https%3A%2F%2Fapi-eu.cloudinary.com&secure_distribution=Images.shop.example").unwrap();
         assert_eq!(account.secret, "a/b@c");
         assert_eq!(account.api, "https://api-eu.cloudinary.com");
         assert_eq!(account.delivery_host.as_deref(), Some("images.shop.example"));
-        assert_eq!(read("cloudinary://1:2@s?upload_prefix=http://127.0.0.1:7").unwrap().api, "http://127.0.0.1:7");
+        assert_eq!(
+            read("cloudinary://1:2@s?upload_prefix=http://127.0.0.1:7").unwrap().api,
+            "http://127.0.0.1:7"
+        );
     }
 
     #[test]

@@ -43,7 +43,10 @@ const NO_STORE: &str = "set object_store to s3://bucket/prefix, gs://â€¦, az://â
                         cloudinary, or set CLOUDINARY_URL";
 
 /// Reads and checks all of them.
-pub(super) fn read(reader: &mut Reader, sources: &Sources) -> Result<RemoteSettings, SettingsError> {
+pub(super) fn read(
+    reader: &mut Reader,
+    sources: &Sources,
+) -> Result<RemoteSettings, SettingsError> {
     let given = reader.take("object_store")?;
     let cloudinary_url = reader.take("cloudinary_url")?;
     let ways = bucket::Ways {
@@ -97,7 +100,9 @@ pub(super) fn read(reader: &mut Reader, sources: &Sources) -> Result<RemoteSetti
         }
         ("all", _) if large_files != LargeFiles::Remote => {
             let why = "wants every file in the object store, and large_files wants the large ones elsewhere";
-            return Err(files_given.refuse(why, "set large_files = \"remote\", or remote = \"large\""));
+            return Err(
+                files_given.refuse(why, "set large_files = \"remote\", or remote = \"large\"")
+            );
         }
         ("all", _) => RemoteFiles::All,
         _ => RemoteFiles::Large,
