@@ -10,7 +10,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Most time without a byte going either way while a body is under way.
     pub stalled: Duration,
-    /// Most time until the answer begins once the request has been sent. Longer than `stalled`: a
+    /// Most time until the answer begins once the request has been handed to the system. Longer than
+    /// `stalled`: the system's buffers hold some megabytes that are still to go over a slow line, and a
     /// store may put many parts together before it speaks.
     pub answer: Duration,
     /// How often a request is sent at most.

@@ -147,20 +147,20 @@ async fn a_sink_that_takes_no_more_ends_the_download() {
 
 #[tokio::test]
 async fn wrong_keys_and_missing_buckets_are_an_operators_matter() {
-    let endpoint = server("IMAGECACHED_TEST_S3_FS");
-    let at = |bucket: &str, id: &str, secret: &str| {
+    let at = |variable: &str, bucket: &str, id: &str, secret: &str| {
         open(&store(&[
             ("IMAGECACHED_OBJECT_STORE", &format!("s3://{bucket}/{}", unique())),
-            ("AWS_ENDPOINT", &endpoint),
+            ("AWS_ENDPOINT", &server(variable)),
             ("AWS_ACCESS_KEY_ID", id),
             ("AWS_SECRET_ACCESS_KEY", secret),
         ]))
     };
     let content = Bytes::from_static(b"x");
     for (remote, word) in [
-        (at(BUCKET, KEY_ID, "wr0ng-s3cret"), "SignatureDoesNotMatch"),
-        (at(BUCKET, "wr0ng-key", SECRET), "key"),
-        (at("no-such-bucket", KEY_ID, SECRET), "NoSuchBucket"),
+        (at("IMAGECACHED_TEST_S3_FS", BUCKET, KEY_ID, "wr0ng-s3cret"), "SignatureDoesNotMatch"),
+        (at("IMAGECACHED_TEST_S3_FS", BUCKET, "wr0ng-key", SECRET), "NotSignedUp"),
+        // s3s-fs makes a bucket where one is missing.
+        (at("IMAGECACHED_TEST_S3_MOTO", "no-such-bucket", KEY_ID, SECRET), "NoSuchBucket"),
     ] {
         let object = NewObject {
             sha256: Digest::of(&content),

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use imagecached::remote::Trouble;
+use imagecached::remote::{Limits, Trouble, open_with};
 
 use crate::proxy::{Plan, Proxy};
-use crate::support::{Noise, bucket, download, listed, open, server, upload};
+use crate::support::{Noise, bucket, download, limits, listed, open, server, upload};
 
 const MIB: usize = 1 << 20;
 
@@ -72,14 +72,22 @@ async fn a_line_that_never_gets_better_ends_in_an_error_and_no_object() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
     let proxy = &lines()[1];
-    let remote = open(&bucket(&proxy.endpoint));
-    proxy.plan(&vec![Plan::StallUp(MIB); 50]);
-    let began = Instant::now();
-    let error = upload(&*remote, 4 * MIB as u64, 23).await.unwrap_err();
-    assert_eq!(error.trouble, Trouble::Away, "{error}");
-    assert!(error.to_string().contains("no byte has come or gone for"), "{error}");
-    // Without time limits it would be the proxy's minute, three times.
-    assert!(began.elapsed() < Duration::from_secs(60));
+    let limits = Limits { answer: Duration::from_secs(2), ..limits() };
+    let remote = open_with(&bucket(&proxy.endpoint), limits).unwrap();
+    for plan in [Plan::StallUp(MIB), Plan::StallDown(0)] {
+        proxy.plan(&vec![plan; 50]);
+        let began = Instant::now();
+        let error = upload(&*remote, 20 * MIB as u64, 23).await.unwrap_err();
+        assert_eq!(error.trouble, Trouble::Away, "{error}");
+        // Which of the two depends on how much the system takes into its buffers.
+        let told = error.to_string();
+        assert!(
+            told.contains("no byte has come or gone for 2s") || told.contains("no answer for 2s"),
+            "{told}"
+        );
+        // Without time limits it would be the proxy's minute, three times.
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
 }
 
 #[tokio::test]

@@ -8,3 +8,4 @@ mod memory;
 mod proxy;
 mod sdk;
 mod support;
+mod web;

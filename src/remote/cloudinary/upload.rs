@@ -38,13 +38,11 @@ impl Cloud {
         // A small one is sent without asking whether it is there: the answers to such questions are
         // rationed by the hour, and an asset that is there is kept and described.
         let answer = self.send(object, &first, Old::Keep, None).await?;
-        match self.believed(object, &answer) {
-            Err(_) if answer["existing"] == true => {
-                let answer = self.send(object, &first, Old::Replace, None).await?;
-                self.believed(object, &answer)
-            }
-            believed => believed,
+        if answer["existing"] == true && answer["bytes"] != object.length {
+            let answer = self.send(object, &first, Old::Replace, None).await?;
+            return self.believed(object, &answer);
         }
+        self.believed(object, &answer)
     }
 
     async fn in_chunks(
@@ -57,8 +55,8 @@ impl Cloud {
         let old = match self.find(object.sha256).await {
             Ok(Some(found)) => match self.believed(object, &found) {
                 Ok(found) => return Ok(Uploaded { was_there: true, ..found }),
-                Err(_) if found["bytes"] == object.length => Old::Keep,
-                Err(_) => Old::Replace,
+                Err(_) if found["bytes"] != object.length => Old::Replace,
+                Err(_) => Old::Keep,
             },
             _ => Old::Keep,
         };
