@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Sandbox {
     pub database: Database,
     pub uploads: PathBuf,
+    /// What else every command finds in its environment.
+    pub environment: Vec<(String, String)>,
     runtime: Runtime,
     directory: TempDir,
 }
@@ -40,7 +42,7 @@ impl Sandbox {
         let directory = TempDir::with_prefix_in("imagecached-", parent).expect("a directory");
         let uploads = directory.path().join("media");
         fs::create_dir(&uploads).expect("an upload directory");
-        Self { database, uploads, runtime, directory }
+        Self { database, uploads, environment: Vec::new(), runtime, directory }
     }
 
     /// A directory beside the upload directory, on the same file system.
@@ -71,7 +73,8 @@ impl Sandbox {
             .env("IMAGECACHED_UPLOAD_DIR", &self.uploads)
             .env("IMAGECACHED_STATE_DIR", self.directory.path())
             .env("IMAGECACHED_LOG_FORMAT", "logfmt")
-            .env("IMAGECACHED_LOG_LEVEL", "debug");
+            .env("IMAGECACHED_LOG_LEVEL", "debug")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
