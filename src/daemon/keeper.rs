@@ -12,8 +12,9 @@ use crate::store::{StoreError, Trouble};
 /// Without a watcher, scans are the only eyes.
 const DEGRADED_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A restore that could not be finished (disk full) is tried again after so long.
-const RESTORE_RETRY: Duration = Duration::from_secs(30);
+/// A restore that could not be finished (disk full, object store away) is tried again after so long,
+/// and at most.
+const RESTORE_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
 /// The first wait for the database, and the longest.
 const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -53,8 +54,10 @@ impl Keeper {
                 Some(restoring) => matches!(restoring.await, Ok(Ok(r)) if r.left.is_empty()),
                 None => parts.progress.borrow().finished,
             };
+            let mut wait = RESTORE_RETRY.0;
             while !complete {
-                tokio::time::sleep(RESTORE_RETRY).await;
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RESTORE_RETRY.1);
                 complete = matches!(parts.clone().restore().await, Ok(r) if r.left.is_empty());
             }
         });

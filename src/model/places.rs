@@ -36,6 +36,8 @@ impl Places {
     #[must_use]
     pub fn of(&self, size: u64) -> Place {
         match self.large {
+            // There is nothing to upload, and Cloudinary refuses it.
+            _ if size == 0 => Place::Inline,
             _ if self.all_remote => Place::Remote,
             _ if size <= self.inline_limit => Place::Inline,
             Large::Chunks => Place::Chunks,
@@ -56,7 +58,8 @@ mod tests {
         assert_eq!(places(Large::Chunks, false).of(11), Place::Chunks);
         assert_eq!(places(Large::Remote, false).of(10), Place::Inline);
         assert_eq!(places(Large::Remote, false).of(11), Place::Remote);
-        assert_eq!(places(Large::Remote, true).of(0), Place::Remote);
+        assert_eq!(places(Large::Remote, true).of(1), Place::Remote);
+        assert_eq!(places(Large::Remote, true).of(0), Place::Inline);
         assert_eq!(places(Large::Skip, false).of(11), Place::Nowhere);
         let everything_in_chunks = Places { inline_limit: 0, ..places(Large::Chunks, false) };
         assert_eq!(everything_in_chunks.of(1), Place::Chunks);

@@ -72,6 +72,17 @@ impl RemoteError {
         }
     }
 
+    /// A store that cannot even be prepared to be asked. Small containers often lack the certificates of
+    /// the web's authorities, without which no server can prove who it is.
+    pub(super) fn unopened(place: &str, failure: Failure) -> Self {
+        let certificates = failure.cause.contains("CA certificates");
+        let error = Self::new(format!("open {place}"), failure);
+        match certificates {
+            true => error.cured_by("install the package ca-certificates, or set SSL_CERT_FILE"),
+            false => error,
+        }
+    }
+
     /// With another cure than the usual one.
     pub(super) fn cured_by(mut self, cure: impl Into<String>) -> Self {
         self.cure = Some(cure.into());

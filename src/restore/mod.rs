@@ -87,6 +87,9 @@ pub enum Stop {
     /// The database does not answer.
     #[error(transparent)]
     Store(StoreError),
+    /// The object store does not answer; entries in the database were restored all the same.
+    #[error("{0}")]
+    Objects(String),
     /// The upload directory cannot be written.
     #[error("cannot write into the upload directory: {0}")]
     UploadDir(io::Error),

@@ -213,7 +213,9 @@ impl Worker {
                 }
                 Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
                 Err(Failed::Away(reason)) => {
-                    self.note(Part::Failed { path: path.to_string(), reason });
+                    let access_is_old = false;
+                    self.done.left.push(Missing { id, bytes: file_size, access_is_old });
+                    self.done.stopped = Some(Stop::Objects(reason));
                 }
                 Err(Failed::Place(error)) => match refused(&path, error) {
                     Refused::This(part) => self.note(part),

@@ -17,7 +17,6 @@ use crate::model::remote::{Bucket, BucketKind};
 use crate::remote::bucket::connector::failure;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
-use crate::remote::http::Http;
 use crate::remote::{Limits, Listed, NewObject, Remote, RemoteError, Sink, Source, Uploaded, key};
 
 /// A bucket, or what is like one.
@@ -42,9 +41,8 @@ impl fmt::Debug for BucketStore {
 impl BucketStore {
     pub fn open(bucket: &Bucket, limits: Limits) -> Result<Self, RemoteError> {
         let base_url = bucket.base_url();
-        let opened = Http::new(limits).and_then(|http| open::open(bucket, &http));
-        let store =
-            opened.map_err(|failure| RemoteError::new(format!("open {base_url}"), failure))?;
+        let opened = open::open(bucket, limits);
+        let store = opened.map_err(|failure| RemoteError::unopened(&base_url, failure))?;
         let slash = if bucket.prefix.is_empty() { "" } else { "/" };
         let endpoint = ["aws_endpoint", "azure_storage_endpoint", "google_base_url"]
             .iter()

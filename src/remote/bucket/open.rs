@@ -10,15 +10,16 @@ use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, RetryConfig};
 
 use crate::model::remote::{Bucket, BucketKind};
+use crate::remote::Limits;
 use crate::remote::bucket::connector::{Connector, failure};
 use crate::remote::error::{Failure, Trouble};
 use crate::remote::http::Http;
 
 /// Opens a bucket; nothing is asked of it yet.
-pub(super) fn open(bucket: &Bucket, http: &Http) -> Result<Arc<dyn ObjectStore>, Failure> {
+pub(super) fn open(bucket: &Bucket, limits: Limits) -> Result<Arc<dyn ObjectStore>, Failure> {
     // Our client tries again, and knows `Retry-After`.
     let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let connector = Connector(http.clone());
+    let connector = || Http::new(limits).map(Connector);
     let built: object_store::Result<Arc<dyn ObjectStore>> = match bucket.kind {
         BucketKind::S3 => known(bucket)
             .into_iter()
@@ -29,7 +30,7 @@ pub(super) fn open(bucket: &Bucket, http: &Http) -> Result<Arc<dyn ObjectStore>,
             // One object a request: few of the stores that speak S3 know how to delete many at once.
             .with_disable_bulk_delete(true)
             .with_retry(retry)
-            .with_http_connector(connector)
+            .with_http_connector(connector()?)
             .build()
             .map(|store| Arc::new(store) as _),
         BucketKind::Google => known(bucket)
@@ -40,7 +41,7 @@ pub(super) fn open(bucket: &Bucket, http: &Http) -> Result<Arc<dyn ObjectStore>,
             )
             .with_bucket_name(&bucket.name)
             .with_retry(retry)
-            .with_http_connector(connector)
+            .with_http_connector(connector()?)
             .build()
             .map(|store| Arc::new(store) as _),
         BucketKind::Azure => known(bucket)
@@ -50,7 +51,7 @@ pub(super) fn open(bucket: &Bucket, http: &Http) -> Result<Arc<dyn ObjectStore>,
             })
             .with_container_name(&bucket.name)
             .with_retry(retry)
-            .with_http_connector(connector)
+            .with_http_connector(connector()?)
             .build()
             .map(|store| Arc::new(store) as _),
         BucketKind::Directory => {

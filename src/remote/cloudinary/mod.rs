@@ -50,7 +50,7 @@ impl Cloud {
     pub fn open(account: &Cloudinary, limits: Limits) -> Result<Self, RemoteError> {
         let opened = Http::new(limits).map(|http| Self { http, account: account.clone() });
         opened.map_err(|failure| {
-            RemoteError::new(format!("open Cloudinary cloud {}", account.cloud), failure)
+            RemoteError::unopened(&format!("Cloudinary cloud {}", account.cloud), failure)
         })
     }
 
