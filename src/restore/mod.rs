@@ -1,8 +1,9 @@
 //! Restore: database to disk. An entry whose file is missing becomes that file.
 //!
 //! First a plan is made from the index and a walk over the disk, then it is carried out by as many
-//! workers as there are connections. A file that exists is never touched; a file appears under its
-//! name whole and verified, or not at all.
+//! workers as there are connections. What is in the database comes first, and then what is in an object
+//! store, which may be slow or away. A file that exists is never touched; a file appears under its name
+//! whole and verified, or not at all.
 
 pub mod damage;
 mod object;
@@ -25,7 +26,8 @@ use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::{FileStat, IndexRow, UploadPath};
 use crate::remote::Remote;
-use crate::restore::worker::{Part, Worker};
+use crate::restore::object::Answers;
+use crate::restore::worker::{Part, Stage, Worker};
 use crate::store::{Store, StoreError};
 use crate::uploads::{Found, PlaceError, UploadDir, scan, sweep};
 
@@ -73,7 +75,8 @@ pub struct Report {
     pub failed: u64,
     /// Some of them, with the reason.
     pub failed_examples: Vec<(String, String)>,
-    /// What was not restored because the disk is full or the database is away, and why.
+    /// What was not restored because the disk is full, or the database or the object store is away, and
+    /// why.
     pub left: Vec<Missing>,
     pub stopped: Option<Stop>,
 }
@@ -204,27 +207,53 @@ impl Restore {
         if plan.missing.is_empty() {
             return report;
         }
-        let batches: VecDeque<Vec<Missing>> =
-            plan.batches(BATCH.0, BATCH.1).into_iter().map(<[Missing]>::to_vec).collect();
+        let batches = plan.batches(BATCH.0, BATCH.1).into_iter().map(<[Missing]>::to_vec).collect();
+        let in_objects = self.pass(Stage::Database, batches, &mut report).await;
+        // In the order of the plan again: newest first.
+        let in_objects: Vec<Missing> = plan
+            .missing
+            .iter()
+            .filter(|missing| in_objects.contains(&missing.id))
+            .copied()
+            .collect();
+        if report.stopped.is_some() {
+            report.left.extend(in_objects);
+        } else {
+            let batches = in_objects.chunks(BATCH.1).map(<[Missing]>::to_vec).collect();
+            self.pass(Stage::Objects, batches, &mut report).await;
+        }
+        report
+    }
+
+    /// Has workers restore all batches; returns the entries that are for the next stage.
+    async fn pass(
+        &self,
+        stage: Stage,
+        batches: VecDeque<Vec<Missing>>,
+        report: &mut Report,
+    ) -> HashSet<i64> {
         let batches = Arc::new(Mutex::new(batches));
+        let answers = Arc::<Answers>::default();
         let mut workers = JoinSet::new();
         for _ in 0..self.workers.max(1) {
-            match Worker::new(self.clone(), batches.clone()) {
+            match Worker::new(self.clone(), stage, batches.clone(), answers.clone()) {
                 Ok(worker) => drop(workers.spawn(worker.run())),
                 Err(error) => report.stopped = Some(Stop::UploadDir(error)),
             }
         }
+        let mut in_objects = HashSet::new();
         while let Some(done) = workers.join_next().await {
             let done = done.expect("a restoring worker does not panic");
             for part in done.parts {
                 report.add(part);
             }
             report.left.extend(done.left);
-            report.stopped = done.stopped.or(report.stopped);
+            report.stopped = done.stopped.or(report.stopped.take());
+            in_objects.extend(done.in_objects);
         }
         let rest = std::mem::take(&mut *batches.lock().unwrap_or_else(PoisonError::into_inner));
         report.left.extend(rest.into_iter().flatten());
-        report
+        in_objects
     }
 }
 

@@ -1,6 +1,7 @@
 //! Entries whose bytes are in an object store: streamed into a draft, and checked like all others.
 
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{Hasher, UploadPath};
@@ -21,12 +22,39 @@ pub struct ObjectEntry {
     pub mode: u32,
 }
 
+/// After so many objects in a row that the store did not answer for, no other is asked for: each costs
+/// seconds to minutes. More than one, since a single object may be what the store stumbles over.
+const PATIENCE: u32 = 8;
+
+/// Whether the object store answers, as all workers of a restore have seen it.
+#[derive(Debug, Default)]
+pub struct Answers(AtomicU32);
+
+impl Answers {
+    /// The store has answered, whatever it said.
+    pub fn came(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// The store has not answered.
+    pub fn failed(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it is worth asking.
+    pub fn are_expected(&self) -> bool {
+        self.0.load(Ordering::Relaxed) < PATIENCE
+    }
+}
+
 /// Why an object has not become a file.
 pub enum Failed {
     /// Its bytes are gone, or not what they should be.
     Damaged(Reason),
-    /// The store does not answer now.
+    /// The store does not answer now, and would answer for no other object.
     Away(String),
+    /// The store does not give this one.
+    Refused(String),
     /// The file cannot be written.
     Place(PlaceError),
 }
@@ -68,7 +96,10 @@ impl ObjectEntry {
             Err(error) if matches!(error.trouble, Trouble::Missing | Trouble::Wrong) => {
                 return Err(Failed::Damaged(Reason::Object(error.to_string())));
             }
-            Err(error) => return Err(Failed::Away(error.to_string())),
+            Err(error) if matches!(error.trouble, Trouble::Away | Trouble::Throttled) => {
+                return Err(Failed::Away(error.to_string()));
+            }
+            Err(error) => return Err(Failed::Refused(error.to_string())),
         };
         let found = (length, taking.hasher.finish());
         check(found, (self.file_size, digest)).map_err(Failed::Damaged)?;

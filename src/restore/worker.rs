@@ -13,7 +13,7 @@ use crate::model::health::Counters;
 use crate::model::plan::Missing;
 use crate::model::{Hasher, UploadPath};
 use crate::restore::damage::{self, Damage, Reason};
-use crate::restore::object::{Failed, ObjectEntry};
+use crate::restore::object::{Answers, Failed, ObjectEntry};
 use crate::restore::{Restore, Stop};
 use crate::store::{Fetched, FetchedPayload, StoreError};
 use crate::uploads::{Draft, PlaceError, Placer, Published};
@@ -23,6 +23,15 @@ const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_s
 
 /// Objects that a worker fetches at a time.
 const DOWNLOADS: usize = 4;
+
+/// What a worker restores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// What is in the database; entries with an object are put aside.
+    Database,
+    /// What was put aside.
+    Objects,
+}
 
 /// What became of one entry.
 pub enum Part {
@@ -38,6 +47,8 @@ pub struct Done {
     pub parts: Vec<Part>,
     pub left: Vec<Missing>,
     pub stopped: Option<Stop>,
+    /// Entries that were put aside.
+    pub in_objects: Vec<i64>,
 }
 
 /// A written file that has no name yet.
@@ -75,6 +86,8 @@ enum Halt {
 
 pub struct Worker {
     restore: Restore,
+    stage: Stage,
+    answers: Arc<Answers>,
     batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
     placer: Placer,
     buffer: Vec<u8>,
@@ -82,9 +95,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(restore: Restore, batches: Arc<Mutex<VecDeque<Vec<Missing>>>>) -> io::Result<Self> {
+    pub fn new(
+        restore: Restore,
+        stage: Stage,
+        batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
+        answers: Arc<Answers>,
+    ) -> io::Result<Self> {
         let placer = Placer::new(&restore.upload_dir)?;
-        Ok(Self { restore, batches, placer, buffer: Vec::new(), done: Done::default() })
+        let (buffer, done) = (Vec::new(), Done::default());
+        Ok(Self { restore, stage, answers, batches, placer, buffer, done })
     }
 
     /// Restores batches until there are none, or until nothing more can be restored.
@@ -181,7 +200,13 @@ impl Worker {
                 Err(part) => self.note(part),
             }
         }
-        self.objects(later.objects).await
+        match self.stage {
+            Stage::Database => {
+                self.done.in_objects.extend(later.objects.iter().map(|entry| entry.id));
+                Ok(())
+            }
+            Stage::Objects => self.objects(later.objects).await,
+        }
     }
 
     /// Fetches objects, several at a time: one that hangs does not hold up the others.
@@ -192,6 +217,10 @@ impl Worker {
             while downloads.len() < DOWNLOADS
                 && let Some(entry) = waiting.next()
             {
+                if !self.answers.are_expected() {
+                    self.leave(entry.id, entry.file_size);
+                    continue;
+                }
                 let remote = self.restore.remote.clone();
                 match self.placer.draft(&entry.path) {
                     Ok(draft) => downloads.push(async move {
@@ -206,6 +235,10 @@ impl Worker {
             }
             let Some((entry, downloaded)) = downloads.next().await else { return Ok(()) };
             let ObjectEntry { id, path, file_size, mtime_ns, mode, .. } = entry;
+            match &downloaded {
+                Err(Failed::Away(_)) => self.answers.failed(),
+                _ => self.answers.came(),
+            }
             match downloaded {
                 Ok(draft) => {
                     let file = Written { path, draft, mtime_ns, mode, bytes: file_size };
@@ -213,9 +246,11 @@ impl Worker {
                 }
                 Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
                 Err(Failed::Away(reason)) => {
-                    let access_is_old = false;
-                    self.done.left.push(Missing { id, bytes: file_size, access_is_old });
+                    self.leave(id, file_size);
                     self.done.stopped = Some(Stop::Objects(reason));
+                }
+                Err(Failed::Refused(reason)) => {
+                    self.note(Part::Failed { path: path.to_string(), reason });
                 }
                 Err(Failed::Place(error)) => match refused(&path, error) {
                     Refused::This(part) => self.note(part),
@@ -223,6 +258,11 @@ impl Worker {
                 },
             }
         }
+    }
+
+    /// Leaves an entry for a later restore.
+    fn leave(&mut self, id: i64, bytes: u64) {
+        self.done.left.push(Missing { id, bytes, access_is_old: false });
     }
 
     /// Writes one entry whose bytes came with it. `Ok(None)` when it is put aside as a large one.
