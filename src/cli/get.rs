@@ -11,6 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::entry::ChunkSet;
 use crate::model::{Hasher, UploadPath};
+use crate::remote::Trouble;
 use crate::restore::damage::{Reason, check, expected_digest, verified};
 use crate::store::{FetchedPayload, ListQuery};
 
@@ -152,6 +153,9 @@ impl Get {
         let checked = match downloaded {
             Ok(length) => check((length, hasher.finish()), (file_size, expected))
                 .map_err(|reason| damaged(path, reason)),
+            Err(error) if matches!(error.trouble, Trouble::Missing | Trouble::Wrong) => {
+                Err(damaged(path, Reason::Object(error.to_string())))
+            }
             Err(error) => Err(Failure::from(error)),
         };
         if let (Err(_), Some(file)) = (&checked, &self.output) {
