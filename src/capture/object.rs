@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::capture::{Shared, trouble};
+use crate::model::Hasher;
 use crate::model::entry::{NewEntry, NewPayload};
 use crate::remote::{NewObject, Remote, RemoteError, Source, Trouble};
 
@@ -37,6 +38,8 @@ pub enum Refused {
     Changed,
     /// The store does not take it now, or never will: keep it elsewhere.
     Elsewhere,
+    /// What the store had under its name was damaged, and is removed: upload it again.
+    Again,
 }
 
 /// The object store, if there is one and it may be asked now.
@@ -49,8 +52,12 @@ pub async fn upload_small(shared: &Shared, entry: &mut NewEntry) {
     let (Some(remote), NewPayload::OneChunk(_, bytes)) = (available(shared), &entry.payload) else {
         return;
     };
-    let mut source = Some(Bytes::copy_from_slice(bytes));
-    if let Ok(url) = upload(shared, remote, entry, &mut source).await {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let mut uploaded = upload(shared, remote, entry, &mut Some(bytes.clone())).await;
+    if matches!(uploaded, Err(Refused::Again)) {
+        uploaded = upload(shared, remote, entry, &mut Some(bytes)).await;
+    }
+    if let Ok(url) = uploaded {
         entry.payload = NewPayload::Url(url);
     }
 }
@@ -69,12 +76,37 @@ pub async fn upload(
         name: entry.path.to_string(),
     };
     match remote.upload(&object, source).await {
+        // Who wants an entry written anew may know that its object is damaged.
+        Ok(uploaded) if uploaded.was_there && entry.rewrite => {
+            match cleared(remote, &object, &uploaded.url).await {
+                Ok(false) => Ok(uploaded.url),
+                Ok(true) => Err(Refused::Again),
+                Err(error) => {
+                    note(shared, entry, &error);
+                    Err(Refused::Elsewhere)
+                }
+            }
+        }
         Ok(uploaded) => Ok(uploaded.url),
         Err(error) if error.trouble == Trouble::Local => Err(Refused::Changed),
         Err(error) => {
             note(shared, entry, &error);
             Err(Refused::Elsewhere)
         }
+    }
+}
+
+/// Removes an object that does not have the bytes that its name says; `false` when it is sound.
+async fn cleared(remote: &dyn Remote, object: &NewObject, url: &str) -> Result<bool, RemoteError> {
+    let mut hasher = Hasher::default();
+    let mut sink = |bytes: &[u8]| {
+        hasher.update(bytes);
+        Ok(())
+    };
+    match remote.download(url, object.length, &mut sink).await {
+        Ok(length) if length == object.length && hasher.finish() == object.sha256 => Ok(false),
+        Err(error) if !matches!(error.trouble, Trouble::Missing | Trouble::Wrong) => Err(error),
+        Ok(_) | Err(_) => remote.remove(url).await.map(|()| true),
     }
 }
 
