@@ -41,12 +41,22 @@ pub struct LargeFile {
     pub permit: OwnedSemaphorePermit,
 }
 
-/// A large file that is safe.
+/// A large file that needs nothing more.
 pub struct Streamed {
     pub looked_at_ns: i64,
-    /// It was written; otherwise the same content was there.
-    pub changed: bool,
+    pub became: Became,
     pub permit: OwnedSemaphorePermit,
+}
+
+/// What has become of a large file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    /// Its content was written.
+    Safe,
+    /// Its content was there.
+    Unchanged,
+    /// Its entry has no data, as the settings want it.
+    LeftOut,
 }
 
 /// Why a large file is not safe.
@@ -96,7 +106,8 @@ impl LargeFile {
             let rewrite = shared.options.rewrite;
             if !rewrite && is_stored(shared, &reading, &found, place).await? {
                 let looked_at_ns = found.looked_at_ns;
-                return Ok(Streamed { looked_at_ns, changed: false, permit });
+                let became = Became::Unchanged;
+                return Ok(Streamed { looked_at_ns, became, permit });
             }
             whole = Some(found);
         }
@@ -107,20 +118,22 @@ impl LargeFile {
             let (back, uploaded) = reading.upload(shared, remote, &entry).await?;
             reading = back;
             if let Some(url) = uploaded {
-                let looked_at_ns = now_ns();
                 put(shared, NewEntry { payload: NewPayload::Url(url), ..entry }).await?;
-                return Ok(Streamed { looked_at_ns, changed: true, permit });
+                // The first look: the file may change while the upload ends.
+                let looked_at_ns = found.looked_at_ns;
+                return Ok(Streamed { looked_at_ns, became: Became::Safe, permit });
             }
         }
         if let (Some(found), Place::Nowhere) = (&whole, place) {
             let entry = found.entry(shared, &reading, NewPayload::Nothing);
             tracing::warn!(event = "skipped", path = %reading.path, reason = NOWHERE, "NOT SAFE");
             put(shared, entry).await?;
-            return Ok(Streamed { looked_at_ns: found.looked_at_ns, changed: true, permit });
+            let looked_at_ns = found.looked_at_ns;
+            return Ok(Streamed { looked_at_ns, became: Became::LeftOut, permit });
         }
         let set = fresh_chunk_set();
         match write(shared, reading, set).await {
-            Ok(looked_at_ns) => Ok(Streamed { looked_at_ns, changed: true, permit }),
+            Ok(looked_at_ns) => Ok(Streamed { looked_at_ns, became: Became::Safe, permit }),
             Err(error) => {
                 if !matches!(error, StreamError::Store(_)) {
                     // With the database away the sweep removes them later.
@@ -198,23 +211,30 @@ impl Reading {
     /// Uploads the file, which must be the one that `entry` describes; `None` when the store does not
     /// take it.
     async fn upload(
-        mut self,
+        self,
         shared: &Shared,
         remote: &dyn Remote,
         entry: &NewEntry,
     ) -> Result<(Self, Option<String>), StreamError> {
-        self.file.rewind().map_err(StreamError::Io)?;
-        let Self { path, file, stat, held_open } = self;
-        let mut source = Blocking::new(file);
-        let uploaded = object::upload(shared, remote, entry, &mut source).await;
-        let mut file = source.into_inner().expect("reading a file does not panic");
+        let Self { path, mut file, stat, held_open } = self;
+        let mut tries = 0;
+        let uploaded = loop {
+            file.rewind().map_err(StreamError::Io)?;
+            let mut source = Blocking::new(file);
+            let uploaded = object::upload(shared, remote, entry, &mut source).await;
+            file = source.into_inner().expect("reading a file does not panic");
+            tries += 1;
+            if tries > 1 || !matches!(uploaded, Err(object::Refused::Again)) {
+                break uploaded;
+            }
+        };
         let url = match uploaded {
             Ok(url) => {
                 unchanged(&mut file, &stat, held_open)?;
                 Some(url)
             }
             Err(object::Refused::Changed) => return Err(StreamError::Changed),
-            Err(object::Refused::Elsewhere) => None,
+            Err(object::Refused::Elsewhere | object::Refused::Again) => None,
         };
         Ok((Self { path, file, stat, held_open }, url))
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
-use crate::capture::large::{LargeFile, Streamed};
+use crate::capture::large::{Became, LargeFile, Streamed};
 use crate::capture::reader::{Prepared, Ready, Seen};
 use crate::capture::{Shared, object, trouble};
 use crate::model::health::Counters;
@@ -112,7 +112,7 @@ impl Writer {
     async fn try_save(&self, entries: &[NewEntry], pending: &[Pending]) -> Result<(), StoreError> {
         let written = self.shared.store.put(entries).await?;
         for (pending, written) in pending.iter().zip(written) {
-            self.stored(pending, written);
+            self.stored(pending, if written { Became::Safe } else { Became::Unchanged });
         }
         Ok(())
     }
@@ -121,10 +121,10 @@ impl Writer {
         let LargeFile { path, stat, seen, .. } = &large;
         let (path, stat, seen) = (path.clone(), *stat, *seen);
         match large.stream(&self.shared).await {
-            Ok(Streamed { looked_at_ns, changed, permit }) => {
+            Ok(Streamed { looked_at_ns, became, permit }) => {
                 let seen = Seen { looked_at_ns, ..seen };
                 let pending = Pending { path, stat, seen, _permit: permit };
-                self.stored(&pending, changed);
+                self.stored(&pending, became);
             }
             Err(super::large::StreamError::Changed) => {
                 self.shared.queue.report(&path, Outcome::Changed);
@@ -139,18 +139,20 @@ impl Writer {
         }
     }
 
-    fn stored(&self, file: &Pending, written: bool) {
+    fn stored(&self, file: &Pending, became: Became) {
         trouble::database_back(&self.shared);
         let Pending { path, stat, seen, .. } = file;
         self.shared.index().note_seen(path, stat, seen.looked_at_ns);
         let counters = &self.shared.health.counters;
-        if written {
-            Counters::add(&counters.captured_files, 1);
-            Counters::add(&counters.captured_bytes, stat.size);
-            let unsafe_ms = seen.since.elapsed().as_millis() as u64;
-            tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
-        } else {
-            Counters::add(&counters.unchanged_files, 1);
+        match became {
+            Became::Safe => {
+                Counters::add(&counters.captured_files, 1);
+                Counters::add(&counters.captured_bytes, stat.size);
+                let unsafe_ms = seen.since.elapsed().as_millis() as u64;
+                tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
+            }
+            Became::Unchanged => Counters::add(&counters.unchanged_files, 1),
+            Became::LeftOut => Counters::add(&counters.left_out_files, 1),
         }
         self.shared.queue.report(path, Outcome::Done);
     }

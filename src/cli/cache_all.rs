@@ -84,7 +84,7 @@ pub async fn cache_all(context: &Context) -> Result<Tally, Failure> {
     Ok(Tally {
         cached: Counters::get(&counters.captured_files),
         unchanged: scanned.unchanged + Counters::get(&counters.unchanged_files),
-        skipped: scanned.skipped + scanned.excluded,
+        skipped: scanned.skipped + scanned.excluded + Counters::get(&counters.left_out_files),
         failed: scanned.unreadable + drained.unsaved as u64,
         examples: drained.examples.iter().map(ToString::to_string).collect(),
     })

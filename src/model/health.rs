@@ -19,6 +19,8 @@ pub struct Counters {
     pub captured_bytes: AtomicU64,
     /// Looked at and found to be stored already.
     pub unchanged_files: AtomicU64,
+    /// Large files whose entries have no data, as the settings want it.
+    pub left_out_files: AtomicU64,
     /// Times that a file could not be read or was refused by the database.
     pub failures: AtomicU64,
     pub restored_files: AtomicU64,
