@@ -74,7 +74,8 @@ fn a_dead_store_ends_a_restore_that_names_what_is_missing() {
     assert_eq!(output.status.code(), Some(5), "{log}");
     let told = String::from_utf8_lossy(&output.stdout);
     println!("{told}{}", log.lines().last().unwrap_or_default());
-    assert!(told.starts_with("0 restored") && told.contains("0 damaged"), "{told}");
+    assert!(told.contains("0 damaged, 0 refused") && told.contains("300 left"), "{told}");
+    assert!(log.contains("event=restore_stopped"), "{log}");
     assert!(log.lines().count() < 120, "{log}");
     // Nothing of it has done any harm.
     sandbox.sql(&format!(
