@@ -200,7 +200,7 @@ impl Worker {
     }
 
     fn walk(&self, directory: &str) {
-        match self.scanner.scan(directory) {
+        match self.scanner.scan_at_once(directory) {
             Ok(_) => {}
             // It went as quickly as it came.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -92,6 +92,7 @@ pub struct Capture {
     shared: Arc<Shared>,
     readers: Vec<JoinHandle<()>>,
     writers: JoinSet<()>,
+    died: bool,
 }
 
 /// The end of a capture.
@@ -150,7 +151,7 @@ impl Capture {
         for _ in 0..shared.options.writers.max(1) {
             writers.spawn(writer::Writer::new(shared.clone(), incoming.clone()).run());
         }
-        Ok(Self { shared, readers, writers })
+        Ok(Self { shared, readers, writers, died: false })
     }
 
     /// Only notices files until [`scan::Scanner::release`]: for a start at which nobody knows yet
@@ -171,10 +172,20 @@ impl Capture {
     /// [`CaptureDied`] when one has panicked.
     pub fn check(&mut self) -> Result<(), CaptureDied> {
         let writer_ended = self.writers.try_join_next().is_some();
-        if writer_ended || self.readers.iter().any(JoinHandle::is_finished) {
-            return Err(CaptureDied);
-        }
-        Ok(())
+        self.died |= writer_ended || self.readers.iter().any(JoinHandle::is_finished);
+        if self.died { Err(CaptureDied) } else { Ok(()) }
+    }
+
+    /// Files that are being read or stored right now.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.queue.in_flight()
+    }
+
+    /// All files that are seen and not yet safe.
+    #[must_use]
+    pub fn unsaved_names(&self) -> Vec<UploadPath> {
+        self.shared.queue.names()
     }
 
     /// Waits until no file is waiting any more, or none that waiting could save.

@@ -94,7 +94,7 @@ impl Queue {
     /// the queue is closed.
     pub fn note_when_room(&self, path: UploadPath, sign: Sign) -> bool {
         let mut state = self.state();
-        while state.settle.is_full() && !state.closed {
+        while state.settle.is_full() && !state.settle.contains(&path) && !state.closed {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.closed {
@@ -132,7 +132,8 @@ impl Queue {
                             away.probe = Some(due.path.clone());
                         }
                         let rules = state.settle.rules();
-                        let more = state.settle.next_due().is_some_and(|next| next <= now);
+                        // Another reader takes over the waiting for what is due later.
+                        let more = state.settle.next_due().is_some();
                         drop(state);
                         if more {
                             self.work.notify_one();
@@ -197,6 +198,16 @@ impl Queue {
         let now = Instant::now();
         let oldest = state.settle.oldest().map(|since| now.saturating_duration_since(since));
         (state.settle.unsaved(), oldest)
+    }
+
+    /// Files that are being read or stored.
+    pub fn in_flight(&self) -> usize {
+        self.state().settle.in_flight()
+    }
+
+    /// All files that are seen and not yet safe.
+    pub fn names(&self) -> Vec<UploadPath> {
+        self.state().settle.names().cloned().collect()
     }
 
     /// Makes everything due now.

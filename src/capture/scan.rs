@@ -91,6 +91,20 @@ impl Scanner {
         }
     }
 
+    /// Reads again what the cache holds, and forgets what it has lost.
+    ///
+    /// # Errors
+    /// The store's; nothing is forgotten then.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.shared.index().begin_refresh();
+        let read = self.shared.store.index(&mut |row| self.note_stored(&row)).await;
+        match read {
+            Ok(()) => self.shared.index().end_refresh(),
+            Err(_) => self.shared.index().abandon_refresh(),
+        }
+        read
+    }
+
     /// Notes a file that was restored, so that its appearance is not taken for an upload.
     pub fn note_restored(&self, path: &UploadPath, stat: &FileStat) {
         self.shared.index().note_restored(path, stat);
@@ -119,10 +133,30 @@ impl Scanner {
     /// # Errors
     /// When the directory cannot be read at all; `NotFound` when it is not there.
     pub fn scan(&self, beneath: &str) -> io::Result<Scanned> {
+        self.walk(beneath, &mut |path| self.shared.queue.note_when_room(path, Sign::Found))
+    }
+
+    /// As [`Scanner::scan`], and never waits: what has no room is left to the next full scan.
+    ///
+    /// # Errors
+    /// As [`Scanner::scan`].
+    pub fn scan_at_once(&self, beneath: &str) -> io::Result<Scanned> {
+        self.walk(beneath, &mut |path| {
+            self.shared.queue.note(path, Sign::Found);
+            true
+        })
+    }
+
+    /// `queue` takes what has to be read; false ends the walk.
+    fn walk(
+        &self,
+        beneath: &str,
+        queue: &mut dyn FnMut(UploadPath) -> bool,
+    ) -> io::Result<Scanned> {
         let mut scanned = Scanned::default();
         scan(self.shared.upload_dir.root(), beneath, &mut |found| {
             match found {
-                Found::File(path, stat) => return self.file(path, &stat, &mut scanned),
+                Found::File(path, stat) => return self.file(path, &stat, &mut scanned, queue),
                 Found::Skipped { shown, why } => {
                     scanned.skipped += 1;
                     self.tell_once(&shown, &why.to_string());
@@ -148,7 +182,13 @@ impl Scanner {
         Ok(())
     }
 
-    fn file(&self, path: UploadPath, stat: &FileStat, scanned: &mut Scanned) -> ControlFlow<()> {
+    fn file(
+        &self,
+        path: UploadPath,
+        stat: &FileStat,
+        scanned: &mut Scanned,
+        queue: &mut dyn FnMut(UploadPath) -> bool,
+    ) -> ControlFlow<()> {
         let mut index = self.shared.index();
         let look = index.scanned(&path, stat);
         let old_access = look == Look::Same && index.take_old_access(&path);
@@ -164,7 +204,7 @@ impl Scanner {
             scanned.excluded += 1;
         } else {
             scanned.found += 1;
-            if !self.shared.queue.note_when_room(path, Sign::Found) {
+            if !queue(path) {
                 return ControlFlow::Break(());
             }
         }

@@ -19,12 +19,13 @@ pub struct Limits {
     failures: Mutex<LogLimit>,
     database: Mutex<LogLimit>,
     objects: Mutex<LogLimit>,
+    returns: Mutex<LogLimit>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let limit = || Mutex::new(LogLimit::new(GAPS.0, GAPS.1));
-        Self { failures: limit(), database: limit(), objects: limit() }
+        Self { failures: limit(), database: limit(), objects: limit(), returns: limit() }
     }
 }
 
@@ -73,9 +74,13 @@ pub fn database_away(shared: &Shared, error: &StoreError) {
 /// The database has answered.
 pub fn database_back(shared: &Shared) {
     shared.queue.database_back();
-    if shared.health.set_database_away(None) {
+    if !shared.health.set_database_away(None) {
+        return;
+    }
+    Counters::add(&shared.health.counters.database_returns, 1);
+    if let Some(Suppressed(left_out)) = allow(&shared.limits.returns) {
         let unsaved = shared.queue.unsaved().0;
-        tracing::info!(event = "database_back", unsaved, "the database answers again");
+        tracing::info!(event = "database_back", unsaved, left_out, "the database answers again");
     }
 }
 

@@ -46,9 +46,11 @@ impl Cache {
         }
         context.ready_store().await?;
         let owner = self.content_type.clone().zip(self.object_id.clone());
-        let unsaved = store(context, upload_dir, &paths, owner).await?;
+        let unsaved = store(context, upload_dir.clone(), &paths, owner).await?;
         for path in &paths {
-            if !unsaved.contains(path) && is_stored(context.store.as_ref(), path).await? {
+            if !unsaved.contains(path)
+                && is_stored(context.store.as_ref(), &upload_dir, path).await?
+            {
                 output::line(&format!("{path}: safe"))?;
             } else {
                 refused += 1;
@@ -81,13 +83,24 @@ async fn store(
     }
     let deadline = Deadline::at(Instant::now() + PATIENCE);
     let _ = deadline.bound(capture.idle()).await;
+    let unsaved = capture.unsaved_names();
     let drained = capture.drain(&deadline).await.map_err(Failure::other)?;
-    Ok(drained.examples)
+    // Nothing is noted any more, so what was left at the end was left before.
+    Ok(if drained.unsaved == 0 { Vec::new() } else { unsaved })
 }
 
-async fn is_stored(store: &dyn Store, path: &UploadPath) -> Result<bool, Failure> {
+/// Whether the entry is the one of the file as it is now.
+async fn is_stored(
+    store: &dyn Store,
+    upload_dir: &UploadDir,
+    path: &UploadPath,
+) -> Result<bool, Failure> {
     let query = ListQuery { path: Some(path.clone()), ..ListQuery::default() };
-    Ok(store.list(&query).await?.first().is_some_and(crate::model::Entry::has_data))
+    let entries = store.list(&query).await?;
+    let stat = upload_dir.open()?.stat(path)?;
+    Ok(entries.first().zip(stat).is_some_and(|(entry, stat)| {
+        entry.has_data() && (entry.file_size, entry.mtime_ns) == (stat.size, stat.mtime_ns)
+    }))
 }
 
 /// What the user means: an upload path, or a path of the file system that leads into the upload

@@ -111,7 +111,8 @@ async fn store_all(capture: Capture, scanner: Scanner) -> Result<(Scanned, Drain
         }
         // As long as files become safe, there is no hurry.
         let unsaved = scanner.unsaved().0;
-        if unsaved != last.0 {
+        // What is in somebody's hands ends by the limits of those hands.
+        if unsaved != last.0 || capture.in_flight() > 0 {
             last = (unsaved, Instant::now());
         } else if last.1.elapsed() > PATIENCE {
             break;

@@ -149,8 +149,7 @@ async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> Ex
         tokio::select! {
             exit = child.wait() => break Some(exit),
             () = give_up => break None,
-            signal = signals.recv() => {
-                let Some(signal) = signal else { continue };
+            Some(signal) = signals.recv() => {
                 pass_on(&child, signal);
                 ending.note(signal);
             }
@@ -162,25 +161,26 @@ async fn accompany(daemon: Daemon, mut child: Child, mut signals: Signals) -> Ex
             }
         }
     };
-    if let Some(exit) = exit {
-        tracing::info!(event = "app_exited", code = exit.code(), "the app has ended");
-    }
-    let farewell = ending.finish(daemon, &mut signals).await;
-    tell_farewell(&farewell);
     let exit = match exit {
         Some(exit) => exit,
+        // Ended before the last look over the disk: nothing can be uploaded after it.
         None => {
             tracing::warn!(event = "app_killed", "the app has not ended in time");
-            let _ = child.signal(9);
+            if let Err(error) = child.signal(9) {
+                tracing::warn!(event = "signal", signal = "KILL", reason = %error, "cannot send it");
+            }
             child.wait().await
         }
     };
+    tracing::info!(event = "app_exited", code = exit.code(), "the app has ended");
+    let farewell = ending.finish(daemon, &mut signals).await;
+    tell_farewell(&farewell);
     exit_code(exit.code())
 }
 
 /// As much of the time to end is kept for the last uploads.
 fn reserve(limit: Duration) -> Duration {
-    (limit / 4).min(Duration::from_secs(5))
+    (limit / 4).min(Duration::from_secs(4))
 }
 
 fn pass_on(child: &Child, signal: Signal) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::capture::intake::Intake;
 use crate::daemon::{Begun, Parts};
-use crate::model::health::Watcher;
+use crate::model::health::{Counters, Watcher};
 use crate::restore::PlanError;
 use crate::store::{StoreError, Trouble};
 
@@ -19,8 +19,11 @@ const RESTORE_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::
 /// The first wait for the database, and the longest.
 const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// How often the index is read again, dead chunks are swept and `last_accessed` is renewed.
+/// How often dead chunks are swept.
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How often the index is read again, and with it which `last_accessed` are old.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The part of the daemon that runs all the time.
 pub struct Keeper {
@@ -118,7 +121,9 @@ impl Keeper {
     }
 
     async fn scan_for_ever(&self) {
-        let mut day = Instant::now() + DAY;
+        let returns = || Counters::get(&self.parts.context.health.counters.database_returns);
+        let (mut day, mut hour) = (Instant::now() + DAY, Instant::now() + HOUR);
+        let mut returned = returns();
         self.sweep().await;
         loop {
             if let Some(intake) = &self.intake {
@@ -128,9 +133,14 @@ impl Keeper {
             if Instant::now() >= day {
                 day = Instant::now() + DAY;
                 self.sweep().await;
-                self.refresh_index().await;
             }
             self.pause().await;
+            // A database that was away may have come back as it was some time ago.
+            if Instant::now() >= hour || returns() != returned {
+                hour = Instant::now() + HOUR;
+                returned = returns();
+                self.refresh_index().await;
+            }
         }
     }
 
@@ -158,10 +168,8 @@ impl Keeper {
     }
 
     async fn refresh_index(&self) {
-        let scanner = &self.parts.scanner;
-        let read = self.parts.context.store.index(&mut |row| scanner.note_stored(&row)).await;
-        if let Err(error) = read {
-            tracing::debug!(event = "upkeep_failed", reason = %error, "the index, tried again in a day");
+        if let Err(error) = self.parts.scanner.refresh().await {
+            tracing::debug!(event = "upkeep_failed", reason = %error, "the index, tried again later");
         }
     }
 
@@ -194,7 +202,9 @@ impl Keeper {
     async fn ask_for_the_database(&self) {
         loop {
             tokio::time::sleep(DATABASE_RETRY.1).await;
-            if self.parts.context.health.database_away().is_some()
+            // Where uploads wait, they ask themselves.
+            if self.parts.scanner.unsaved().0 == 0
+                && self.parts.context.health.database_away().is_some()
                 && self.parts.context.prepare_store().await.is_ok()
             {
                 self.parts.scanner.note_database_back();

@@ -26,6 +26,8 @@ pub struct Counters {
     pub restored_files: AtomicU64,
     pub restored_bytes: AtomicU64,
     pub damaged_entries: AtomicU64,
+    /// Times that the database came back.
+    pub database_returns: AtomicU64,
 }
 
 impl Counters {

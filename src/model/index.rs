@@ -4,7 +4,7 @@
 //! wrong "no". An entry takes 32 bytes: paths and looks are kept as hashes (128 bits of sha256 for
 //! the path, 64 bits for each look), so a million entries fit into the memory of a small container.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher as _, RandomState};
 
 use crate::model::{Digest, FileStat, IndexRow, UploadPath};
@@ -62,6 +62,8 @@ pub enum Look {
 pub struct Index {
     known: HashMap<u128, Known>,
     hash: RandomState,
+    /// While the database's entries are read again: what was noted since that began.
+    noted: Option<HashSet<u128>>,
 }
 
 impl Index {
@@ -80,12 +82,15 @@ impl Index {
     /// Notes an entry that the database has; what this process has seen of its file is kept as long
     /// as the content is the one that was seen.
     pub fn note_stored(&mut self, row: &IndexRow) {
+        let key = key(&row.original_path);
         if !row.has_data {
-            return; // Its bytes are not safe: the file has to be stored as if it were new.
+            // Its bytes are not safe: the file has to be stored as if it were new.
+            self.known.remove(&key);
+            return;
         }
+        self.note(key);
         let content = self.content_look(row.file_size, row.mtime_ns);
-        let known =
-            self.known.entry(key(&row.original_path)).or_insert(Known { content, inode: UNSEEN });
+        let known = self.known.entry(key).or_insert(Known { content, inode: UNSEEN });
         if known.content & !ACCESS_OLD != content {
             known.inode = UNSEEN;
         }
@@ -99,6 +104,7 @@ impl Index {
             content: self.content_look(stat.size, stat.mtime_ns),
             inode: self.inode_look(stat),
         };
+        self.note(key(path.as_str()));
         self.known.insert(key(path.as_str()), known);
     }
 
@@ -117,12 +123,33 @@ impl Index {
         let racy = now_ns.saturating_sub(stat.ctime_ns) < TIMESTAMP_GRAIN_NS;
         let inode = if racy { RACY } else { self.inode_look(stat) };
         let content = self.content_look(stat.size, stat.mtime_ns);
+        self.note(key(path.as_str()));
         self.known.insert(key(path.as_str()), Known { content, inode });
     }
 
-    /// Forgets a path, so that its file is read at the next look.
-    pub fn forget(&mut self, path: &str) {
-        self.known.remove(&key(path));
+    /// Begins to read the database's entries again: [`Index::note_stored`] for each, then
+    /// [`Index::end_refresh`].
+    pub fn begin_refresh(&mut self) {
+        self.noted = Some(HashSet::new());
+    }
+
+    /// Forgets what the database no longer has: its files are to be stored again. A database may have
+    /// lost entries by a restored backup, a failover, or somebody's hand.
+    pub fn end_refresh(&mut self) {
+        if let Some(noted) = self.noted.take() {
+            self.known.retain(|key, _| noted.contains(key));
+        }
+    }
+
+    /// Breaks a refresh off: nothing is forgotten.
+    pub fn abandon_refresh(&mut self) {
+        self.noted = None;
+    }
+
+    fn note(&mut self, key: u128) {
+        if let Some(noted) = &mut self.noted {
+            noted.insert(key);
+        }
     }
 
     /// What a walk over the tree may conclude from `stat`. A file that this process has not looked
@@ -229,6 +256,22 @@ mod tests {
         let mut index = Index::default();
         index.note_restored(&path(), &stat());
         assert_eq!(index.notified(&path(), &stat()), Look::Same);
+    }
+
+    #[test]
+    fn what_the_database_has_lost_is_stored_again() {
+        let other = UploadPath::parse("other.jpg").unwrap();
+        let mut index = Index::default();
+        index.note_stored(&row(10, 5));
+        index.note_seen(&path(), &stat(), LATER);
+        index.begin_refresh();
+        index.note_seen(&other, &stat(), LATER); // Stored while the entries were read.
+        index.end_refresh();
+        assert_eq!(index.scanned(&path(), &stat()), Look::New);
+        assert_eq!(index.scanned(&other, &stat()), Look::Same);
+        index.note_stored(&row(10, 5));
+        index.note_stored(&IndexRow { has_data: false, ..row(10, 5) });
+        assert_eq!(index.scanned(&path(), &stat()), Look::New);
     }
 
     #[test]

@@ -337,6 +337,11 @@ impl Worker {
 
     /// Lets written files appear under their names.
     fn publish(&mut self, written: Vec<Written>) -> Result<(), Halt> {
+        // Flushing a disk takes its time, and timers and signals need the runtime's threads.
+        tokio::task::block_in_place(|| self.publish_blocking(written))
+    }
+
+    fn publish_blocking(&mut self, written: Vec<Written>) -> Result<(), Halt> {
         if self.restore.durable && !written.is_empty() {
             self.placer.sync().map_err(|error| Halt::Stop(Stop::UploadDir(error)))?;
         }

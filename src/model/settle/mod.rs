@@ -74,6 +74,8 @@ pub struct Settle {
     files: HashMap<UploadPath, Waiting>,
     line: BTreeMap<(Instant, u64), UploadPath>,
     next_key: u64,
+    /// How many of the files have failed: they take no room from others.
+    failing: usize,
     hurrying: bool,
 }
 
@@ -87,6 +89,7 @@ impl Settle {
             files: HashMap::new(),
             line: BTreeMap::new(),
             next_key: 0,
+            failing: 0,
             hurrying: false,
         }
     }
@@ -109,10 +112,22 @@ impl Settle {
         self.line.len()
     }
 
+    /// Whether this file waits already, and so needs no room.
+    #[must_use]
+    pub fn contains(&self, path: &UploadPath) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Files that are handed out.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.files.len() - self.line.len()
+    }
+
     /// Whether there is no room for more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.files.len() >= self.capacity
+        self.files.len() - self.failing >= self.capacity
     }
 
     /// When the longest waiting file was noticed.
@@ -211,6 +226,7 @@ impl Settle {
             // Whatever came out, something has happened since.
             if outcome == Outcome::Done {
                 file.since = since;
+                self.failing -= usize::from(file.failures > 0);
                 file.failures = 0;
                 file.seen = None;
             }
@@ -220,6 +236,7 @@ impl Settle {
         }
         let wait = match outcome {
             Outcome::Done => {
+                self.failing -= usize::from(file.failures > 0);
                 self.files.remove(path);
                 return;
             }
@@ -235,7 +252,13 @@ impl Settle {
                 file.delays += u32::from(self.hurrying);
                 self.rules.quiet
             }
+            Outcome::Failed if file.failures == 0 && self.failing >= self.capacity => {
+                // Too many to remember: a scan will find it again.
+                self.files.remove(path);
+                return;
+            }
             Outcome::Failed => {
+                self.failing += usize::from(file.failures == 0);
                 file.failures += 1;
                 RETRY.0.saturating_mul(1 << file.failures.min(10)).min(RETRY.1)
             }
@@ -248,6 +271,11 @@ impl Settle {
     pub fn hurry(&mut self, now: Instant) {
         self.hurrying = true;
         self.rules.quiet = self.rules.quiet.min(TOUCH_DELAY);
+        // Whatever went wrong before, each gets one more try.
+        self.failing = 0;
+        for file in self.files.values_mut() {
+            (file.failures, file.delays) = (0, 0);
+        }
         for path in std::mem::take(&mut self.line).into_values() {
             self.queue(path, now);
         }
@@ -369,6 +397,29 @@ mod tests {
         }
         assert!(!settle.note(path("d"), Sign::Found, now));
         assert!(settle.note(path("a"), Sign::Closed, now), "a known file needs no room");
+    }
+
+    #[test]
+    fn files_that_fail_take_no_room_from_others() {
+        let (mut settle, now) = settle();
+        for name in ["a", "b", "c"] {
+            settle.note(path(name), Sign::Found, now);
+            settle.next(now).unwrap();
+            settle.report(&path(name), Outcome::Failed, now);
+        }
+        assert!(!settle.is_full() && settle.note(path("d"), Sign::Closed, now));
+        assert_eq!(settle.next(now).unwrap().path, path("d"));
+        settle.report(&path("d"), Outcome::Failed, now);
+        assert_eq!(settle.unsaved(), 3, "the fourth is left to a scan");
+        // At the end each gets one more try.
+        assert_eq!(settle.hopeful(), 0);
+        settle.hurry(now);
+        assert_eq!(settle.hopeful(), 3);
+        for _ in 0..3 {
+            let due = settle.next(now).unwrap();
+            settle.report(&due.path, Outcome::Failed, now);
+        }
+        assert_eq!(settle.hopeful(), 0);
     }
 
     #[test]

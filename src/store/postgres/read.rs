@@ -28,17 +28,32 @@ macro_rules! micros {
     };
 }
 
-/// What is stored under the paths `$1`.
+macro_rules! known {
+    () => {
+        concat!(
+            "SELECT original_path, id, sha256, mtime_ns, mode::bigint, ",
+            place!(),
+            ", chunk_set, content_type, object_id, file_size
+             FROM image_cache WHERE original_path = ANY($1)"
+        )
+    };
+}
+
+/// What is stored under the paths.
 pub(super) async fn known(
     connection: &mut sqlx::PgConnection,
     paths: &[&str],
 ) -> Result<HashMap<String, Known>> {
-    let sql = concat!(
-        "SELECT original_path, id, sha256, mtime_ns, mode::bigint, ",
-        place!(),
-        ", chunk_set, content_type, object_id, file_size
-         FROM image_cache WHERE original_path = ANY($1)"
-    );
+    rows::known(&query(known!()).bind(paths).fetch_all(connection).await?)
+}
+
+/// As [`known`], and keeps it so until the end of the transaction: waits for one that is about to
+/// change it, such as a put that was given up with its commit under way.
+pub(super) async fn known_for_put(
+    connection: &mut sqlx::PgConnection,
+    paths: &[&str],
+) -> Result<HashMap<String, Known>> {
+    let sql = concat!(known!(), " ORDER BY original_path FOR UPDATE");
     rows::known(&query(sql).bind(paths).fetch_all(connection).await?)
 }
 

@@ -115,7 +115,7 @@ impl Postgres {
         let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
         let mut unit = begin(&self.pool).await?;
-        let known = read::known(&mut unit, &paths).await?;
+        let known = read::known_for_put(&mut unit, &paths).await?;
         let plan = put::plan(&ordered, &known);
         insert_chunks(&mut unit, &plan.rows).await?;
         insert_rows(&mut unit, &plan.rows).await?;
