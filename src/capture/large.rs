@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::capture::reader::{ReadError, Seen, now_ns, unchanged};
-use crate::capture::{Shared, object};
+use crate::capture::{Shared, object, trouble};
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
 use crate::model::places::Place;
 use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
@@ -126,8 +126,8 @@ impl LargeFile {
         }
         if let (Some(found), Place::Nowhere) = (&whole, place) {
             let entry = found.entry(shared, &reading, NewPayload::Nothing);
-            tracing::warn!(event = "skipped", path = %reading.path, reason = NOWHERE, "NOT SAFE");
             put(shared, entry).await?;
+            trouble::left_out(shared, &reading.path, NOWHERE);
             let looked_at_ns = found.looked_at_ns;
             return Ok(Streamed { looked_at_ns, became: Became::LeftOut, permit });
         }

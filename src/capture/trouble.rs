@@ -13,6 +13,9 @@ use crate::store::StoreError;
 /// goes: at most some sixty lines an hour for each.
 const GAPS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
+/// As many files that are left out are told as warnings.
+const TOLD_ALOUD: u64 = 50;
+
 /// How often each kind of trouble is told.
 #[derive(Debug)]
 pub struct Limits {
@@ -39,6 +42,16 @@ pub fn file_failed(shared: &Shared, path: &UploadPath, reason: &str) {
     shared.health.note_error(now(), format!("{path}: {reason}"));
     if let Some(Suppressed(left_out)) = allow(&shared.limits.failures) {
         tracing::error!(event = "capture_failed", %path, reason, left_out, "NOT SAFE, tried again");
+    }
+}
+
+/// A large file is left out, as the settings want it. Aloud only the first times, as with all that is
+/// skipped: a tree may be full of large files.
+pub fn left_out(shared: &Shared, path: &UploadPath, reason: &str) {
+    if Counters::get(&shared.health.counters.left_out_files) < TOLD_ALOUD {
+        tracing::warn!(event = "skipped", %path, reason, "NOT SAFE");
+    } else {
+        tracing::debug!(event = "skipped", %path, reason, "NOT SAFE");
     }
 }
 

@@ -31,14 +31,13 @@ const PATIENCE: u32 = 8;
 pub struct Answers(AtomicU32);
 
 impl Answers {
-    /// The store has answered, whatever it said.
-    pub fn came(&self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
-
-    /// The store has not answered.
-    pub fn failed(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// Notes whether the store has answered for an object, whatever it said.
+    pub fn note(&self, answered: bool) {
+        if answered {
+            self.0.store(0, Ordering::Relaxed);
+        } else {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Whether it is worth asking.

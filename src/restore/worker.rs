@@ -235,10 +235,7 @@ impl Worker {
             }
             let Some((entry, downloaded)) = downloads.next().await else { return Ok(()) };
             let ObjectEntry { id, path, file_size, mtime_ns, mode, .. } = entry;
-            match &downloaded {
-                Err(Failed::Away(_)) => self.answers.failed(),
-                _ => self.answers.came(),
-            }
+            self.answers.note(!matches!(downloaded, Err(Failed::Away(_))));
             match downloaded {
                 Ok(draft) => {
                     let file = Written { path, draft, mtime_ns, mode, bytes: file_size };

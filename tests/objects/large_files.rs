@@ -1,8 +1,9 @@
 //! Large files both ways, in little memory (trap 25).
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use imagecached::model::{Digest, Hasher};
 
@@ -15,6 +16,9 @@ use crate::{noise, peak_memory};
 const MOST_MEMORY: u64 = 96 << 20;
 
 const MIB: u64 = 1 << 20;
+
+/// One file of this size at a time: each is on the disk twice.
+static GIBIBYTE: Mutex<()> = Mutex::new(());
 
 /// Writes a file without holes, in which no mebibyte is like another.
 fn write_file(file: &Path, length: u64) {
@@ -105,14 +109,14 @@ fn large_files_go_to_a_directory_and_come_back() {
 }
 
 #[test]
-#[ignore = "takes minutes and 4 GiB of disk: run tests/large"]
 fn a_gibibyte_goes_to_a_directory_and_comes_back() {
+    let _alone = GIBIBYTE.lock().unwrap_or_else(PoisonError::into_inner);
     to(&Place::directory(), "directory", &[1_024]);
 }
 
 #[test]
-#[ignore = "takes minutes and 4 GiB of disk: run tests/large"]
 fn a_gibibyte_goes_to_chunks_and_comes_back() {
+    let _alone = GIBIBYTE.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Place::directory().with("IMAGECACHED_LARGE_FILES", "chunks");
     let sandbox = place.sandbox(Kind::Postgres);
     both_ways(&sandbox, "chunks on PostgreSQL", "chunks", &[1_024]);
@@ -131,6 +135,6 @@ fn a_reader_that_goes_away_ends_a_get() {
     let mut get = get.stdout(std::process::Stdio::piped()).spawn().expect("it starts");
     let mut head = [0; 10];
     get.stdout.take().expect("a pipe").read_exact(&mut head).expect("ten bytes");
-    let _: io::Result<_> = get.wait();
+    get.wait().expect("it ends");
     sandbox.remove();
 }
