@@ -44,7 +44,31 @@ fn mode(number: i64) -> u32 {
 }
 
 /// `id, original_path, file_size, mtime_ns, updated_at, access_is_old, has_data`
-pub(super) fn index_row<'r, R: Row>(row: &'r R) -> Result<IndexRow>
+///
+/// A row that holds something else (others may write the table, and SQLite takes a text for a number)
+/// must not hide its neighbours: it is handed on under a path that no restore takes and every plan
+/// names.
+pub(super) fn index_row<'r, R: Row>(row: &'r R) -> IndexRow
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    String: Column<'r, R>,
+{
+    read_index_row(row).unwrap_or_else(|_| {
+        let id = row.try_get(0).unwrap_or_default();
+        IndexRow {
+            id,
+            original_path: format!("/entry {id} cannot be read"),
+            file_size: 0,
+            mtime_ns: 0,
+            updated_at: Timestamp(0),
+            access_is_old: false,
+            has_data: false,
+        }
+    })
+}
+
+fn read_index_row<'r, R: Row>(row: &'r R) -> Result<IndexRow>
 where
     usize: ColumnIndex<R>,
     i64: Column<'r, R>,

@@ -249,3 +249,30 @@ pub async fn a_url_or_nothing_takes_the_place_of_bytes(store: &dyn Store, _: &Da
     store.fetch(&[id], &mut each).await.unwrap();
     assert_eq!(fetched, url);
 }
+
+pub async fn a_row_that_cannot_be_read_hides_no_other(store: &dyn Store, database: &Database) {
+    store.put(&[entry("sound", b"s", 1), entry("odd", b"o", 1)]).await.unwrap();
+    let odd = match database.kind {
+        Kind::Sqlite => "UPDATE image_cache SET file_size = 'much' WHERE original_path = 'odd'",
+        Kind::Postgres | Kind::PgBouncer => {
+            "UPDATE image_cache SET updated_at = 'infinity' WHERE original_path = 'odd'"
+        }
+        Kind::MariaDb => {
+            "SET sql_mode = '';
+            UPDATE image_cache SET updated_at = '0000-00-00' WHERE original_path = 'odd'"
+        }
+    };
+    database.run(odd).await;
+    let rows = index(store).await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().any(|row| row.original_path == "sound" && row.has_data));
+    let other = rows.iter().find(|row| row.original_path != "sound").unwrap();
+    match database.kind {
+        Kind::Sqlite => {
+            assert!(other.original_path.ends_with("cannot be read"), "{other:?}");
+            assert!(UploadPath::parse(&other.original_path).is_err() && !other.has_data);
+        }
+        // Only its time was no time.
+        _ => assert!(other.original_path == "odd" && other.has_data, "{other:?}"),
+    }
+}

@@ -82,6 +82,7 @@ contract! {
     the_database_tells_about_itself
     an_owner_is_kept_until_another_is_given
     a_url_or_nothing_takes_the_place_of_bytes
+    a_row_that_cannot_be_read_hides_no_other
     access_is_noted
     a_refused_value_is_told_and_the_rest_can_be_stored
 }

@@ -24,7 +24,7 @@ macro_rules! place {
 /// A moment in microseconds since 1970.
 macro_rules! micros {
     ($column:literal) => {
-        concat!("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ", $column, ")")
+        concat!("coalesce(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ", $column, "), 0)")
     };
 }
 
@@ -55,7 +55,7 @@ impl MySql {
         let mut unit = begin(&self.pool).await?;
         let mut found = sqlx::query(sql).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {
-            each(rows::index_row(&row)?);
+            each(rows::index_row(&row));
         }
         drop(found);
         unit.commit().await

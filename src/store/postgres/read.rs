@@ -21,10 +21,16 @@ macro_rules! place {
     };
 }
 
-/// A moment in microseconds since 1970.
+/// A moment in microseconds since 1970; 0 for one that is no moment (`infinity`).
 macro_rules! micros {
     ($column:literal) => {
-        concat!("(extract(epoch FROM ", $column, ") * 1000000)::bigint")
+        concat!(
+            "(CASE WHEN isfinite(",
+            $column,
+            ") THEN extract(epoch FROM ",
+            $column,
+            ") * 1000000 ELSE 0 END)::bigint"
+        )
     };
 }
 
@@ -70,7 +76,7 @@ impl Postgres {
         let mut unit = begin(&self.pool).await?;
         let mut found = query(sql).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {
-            each(rows::index_row(&row)?);
+            each(rows::index_row(&row));
         }
         drop(found);
         unit.commit().await

@@ -58,7 +58,7 @@ impl Sqlite {
         );
         let mut found = sqlx::query(sql).fetch(&self.pool);
         while let Some(row) = found.try_next().await? {
-            each(rows::index_row(&row)?);
+            each(rows::index_row(&row));
         }
         Ok(())
     }
