@@ -4,6 +4,7 @@
 //! (`tests/store_contract`) holds all of them to what is written here.
 
 mod error;
+pub mod ledger;
 mod mysql;
 mod postgres;
 mod put;
@@ -20,9 +21,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
+pub use ledger::ObjectLedger;
 
 pub use crate::model::Target;
-use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, PayloadKind};
+use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
 use crate::model::{Digest, UploadPath};
 
 /// How the store is opened. Opening connects to nothing: the first call does.
@@ -84,6 +86,27 @@ pub enum FetchedPayload<'row> {
     Url(&'row str),
     /// The entry has no data.
     None,
+}
+
+/// The move of a payload to another place, its content unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relocation {
+    /// The entry.
+    pub id: i64,
+    /// Of its content, as it was read and checked.
+    pub sha256: Digest,
+    /// Where the bytes were read.
+    pub from: PayloadPlace,
+    /// Where they are as well by now (or will be, with this very call), checked.
+    pub to: NewPayload,
+}
+
+/// Where the bytes of an entry are, exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PayloadPlace {
+    Inline,
+    Chunks(ChunkSet),
+    Url(String),
 }
 
 /// Which entries to list, in which order. Never reads a payload.
@@ -159,7 +182,7 @@ pub struct ServerFacts {
 /// The image cache. Every call is one unit of work: it has been done wholly when it returns `Ok`,
 /// and calling it again after an error does no harm.
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: ObjectLedger + fmt::Debug {
     /// Name of the database product, for people.
     fn product(&self) -> &'static str;
 
@@ -229,6 +252,14 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Removes entries and their chunks; returns how many entries there were.
     async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError>;
+
+    /// Moves a payload, in one transaction: the entry refers to the new place, and what it referred to
+    /// before is let go of (chunks are removed, an object becomes loose). Readers see the one or the other.
+    /// Times and look of the entry stay. `false`, and nothing is written, when the entry is gone or no
+    /// longer as `from` and `sha256` say.
+    async fn relocate(&self, _relocation: &Relocation) -> Result<bool, StoreError> {
+        unimplemented!()
+    }
 
     /// What the doctor asks.
     async fn facts(&self) -> Result<ServerFacts, StoreError>;

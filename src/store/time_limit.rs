@@ -215,3 +215,5 @@ impl Store for TimeLimited {
         self.inner().close().await;
     }
 }
+
+impl crate::store::ObjectLedger for TimeLimited {}

@@ -301,3 +301,5 @@ impl Store for MySql {
         self.pool.close().await;
     }
 }
+
+impl crate::store::ObjectLedger for MySql {}

@@ -237,3 +237,5 @@ impl Store for Postgres {
         self.pool.close().await;
     }
 }
+
+impl crate::store::ObjectLedger for Postgres {}

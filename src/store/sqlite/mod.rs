@@ -280,3 +280,5 @@ impl Store for Sqlite {
         self.pool.close().await;
     }
 }
+
+impl crate::store::ObjectLedger for Sqlite {}
