@@ -7,6 +7,7 @@ pub mod cleanup;
 pub mod cli;
 pub mod daemon;
 pub mod doctor;
+pub mod http;
 pub mod logs;
 pub mod model;
 pub mod process;

@@ -1,0 +1,91 @@
+//! HTTP: the API, the admin panel and the metrics, for browsers, programs and monitors.
+//!
+//! `server` bounds what a connection may take, `gate` says who may do what, `api` and `admin` say it in
+//! JSON and in HTML. None of them knows a database or a directory: [`Site`] has what they ask.
+
+mod admin;
+mod api;
+pub mod gate;
+mod problem;
+mod server;
+mod site;
+mod stall;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+pub use problem::Problem;
+pub use server::serve;
+pub use site::{Flushed, Guard, GuardState, Restored, Site, Tally};
+
+use crate::http::gate::{Gate, Rule, pass};
+
+/// Bytes of a request's body: forms and lists of entries.
+const BODY_BYTES: usize = 256 << 10;
+
+/// How long a client may take between two pieces of a body.
+const BODY_PAUSE: Duration = Duration::from_secs(15);
+
+/// Everything that is answered.
+#[must_use]
+pub fn router(site: Arc<Site>) -> Router {
+    let guarded = |routes: Router, rule: Rule| {
+        routes.route_layer(from_fn_with_state((site.gate.clone(), rule), pass))
+    };
+    let prefix = site.prefix.clone();
+    let routes = Router::new()
+        .merge(guarded(api::open(site.clone()), Rule::Open))
+        .merge(guarded(api::metrics(site.clone()), Rule::Read))
+        .merge(under(&prefix, guarded(api::calls(site.clone()), Rule::ByMethod)))
+        .merge(under(&prefix, guarded(admin::open(site.clone()), Rule::Open)))
+        .merge(under(&prefix, guarded(admin::pages(site.clone()), Rule::Read)));
+    let routes = if prefix.is_empty() {
+        routes
+    } else {
+        let start = format!("{prefix}/admin/");
+        routes.route("/", get(|| async move { Redirect::to(&start) }))
+    };
+    routes
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(gate::headers::harden))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+}
+
+fn under(prefix: &str, routes: Router) -> Router {
+    if prefix.is_empty() { routes } else { Router::new().nest(prefix, routes) }
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    Problem::not_found(format!("{:?}", uri.path()))
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods: see openapi.json")
+}
+
+/// A fault of ours in one answer is no reason not to give the next.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!(event = "failed", "an HTTP answer has failed; the rest goes on");
+    let detail = "a fault in imagecached, noted in its log; please report it";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+}
+
+impl Site {
+    /// The gate.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+}
