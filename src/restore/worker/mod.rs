@@ -1,28 +1,24 @@
 //! A restoring worker: fetches a batch, checks and writes each file, then lets them appear.
 
+mod objects;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 
 use crate::model::entry::ChunkSet;
 use crate::model::health::Counters;
 use crate::model::plan::Missing;
 use crate::model::{Hasher, UploadPath};
 use crate::restore::damage::{self, Damage, Reason};
-use crate::restore::object::{Answers, Failed, ObjectEntry};
+use crate::restore::object::{Answers, ObjectEntry};
 use crate::restore::{Restore, Stop};
 use crate::store::{Fetched, FetchedPayload, StoreError};
 use crate::uploads::{Draft, PlaceError, Placer, Published};
 
 /// The first wait for a database that is away, and the longest.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-
-/// Objects that a worker fetches at a time.
-const DOWNLOADS: usize = 4;
 
 /// What a worker restores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,59 +203,6 @@ impl Worker {
             }
             Stage::Objects => self.objects(later.objects).await,
         }
-    }
-
-    /// Fetches objects, several at a time: one that hangs does not hold up the others.
-    async fn objects(&mut self, entries: Vec<ObjectEntry>) -> Result<(), Halt> {
-        let mut downloads = FuturesUnordered::new();
-        let mut waiting = entries.into_iter();
-        loop {
-            while downloads.len() < DOWNLOADS
-                && let Some(entry) = waiting.next()
-            {
-                if !self.answers.are_expected() {
-                    self.leave(entry.id, entry.file_size);
-                    continue;
-                }
-                let remote = self.restore.remote.clone();
-                match self.placer.draft(&entry.path) {
-                    Ok(draft) => downloads.push(async move {
-                        let downloaded = entry.download(remote.as_ref(), draft).await;
-                        (entry, downloaded)
-                    }),
-                    Err(error) => match refused(&entry.path, error) {
-                        Refused::This(part) => self.note(part),
-                        Refused::All(stop) => return Err(Halt::Stop(stop)),
-                    },
-                }
-            }
-            let Some((entry, downloaded)) = downloads.next().await else { return Ok(()) };
-            let ObjectEntry { id, path, file_size, mtime_ns, mode, .. } = entry;
-            self.answers.note(!matches!(downloaded, Err(Failed::Away(_))));
-            match downloaded {
-                Ok(draft) => {
-                    let file = Written { path, draft, mtime_ns, mode, bytes: file_size };
-                    self.publish(vec![file])?;
-                }
-                Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
-                Err(Failed::Away(reason)) => {
-                    self.leave(id, file_size);
-                    self.done.stopped = Some(Stop::Objects(reason));
-                }
-                Err(Failed::Refused(reason)) => {
-                    self.note(Part::Failed { path: path.to_string(), reason });
-                }
-                Err(Failed::Place(error)) => match refused(&path, error) {
-                    Refused::This(part) => self.note(part),
-                    Refused::All(stop) => return Err(Halt::Stop(stop)),
-                },
-            }
-        }
-    }
-
-    /// Leaves an entry for a later restore.
-    fn leave(&mut self, id: i64, bytes: u64) {
-        self.done.left.push(Missing { id, bytes, access_is_old: false });
     }
 
     /// Writes one entry whose bytes came with it. `Ok(None)` when it is put aside as a large one.
