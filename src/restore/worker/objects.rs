@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::model::plan::Missing;
+use crate::payload::still_at;
 use crate::restore::Stop;
 use crate::restore::object::{Failed, ObjectEntry};
 use crate::restore::worker::{Halt, Part, Refused, Worker, Written, damaged, refused};
@@ -37,6 +38,11 @@ impl Worker {
                 }
             }
             let Some((entry, downloaded)) = downloads.next().await else { return Ok(()) };
+            let gone = matches!(downloaded, Err(Failed::Damaged(_) | Failed::Refused(_)));
+            if gone && self.has_moved(&entry).await? {
+                self.fetch_again(entry.id, entry.file_size);
+                continue;
+            }
             let ObjectEntry { id, path, file_size, mtime_ns, mode, .. } = entry;
             self.answers.note(!matches!(downloaded, Err(Failed::Away(_))));
             match downloaded {
@@ -58,6 +64,13 @@ impl Worker {
                 },
             }
         }
+    }
+
+    /// Whether the bytes of an entry are elsewhere by now, or are others.
+    async fn has_moved(&self, entry: &ObjectEntry) -> Result<bool, Halt> {
+        let store = self.restore.store.as_ref();
+        let still = still_at(store, entry.id, &entry.url, &entry.sha256).await;
+        Ok(!still.map_err(Halt::Store)?)
     }
 
     /// Leaves an entry for a later restore.
