@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod http;
 pub mod logs;
 pub mod model;
+pub mod payload;
 pub mod process;
 pub mod remote;
 pub mod restore;
