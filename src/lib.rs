@@ -11,6 +11,7 @@ pub mod logs;
 pub mod model;
 pub mod payload;
 pub mod process;
+pub mod relocation;
 pub mod remote;
 pub mod restore;
 pub mod self_test;

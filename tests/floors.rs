@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of `src/`, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     // Edges: each alone with its own part of the world.
     ("uploads", &["model"]),
@@ -15,6 +15,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("settings", &["model"]),
     // Flows: edges through their interfaces.
     ("payload", &["model", "store", "remote"]),
+    ("relocation", &["model", "store", "remote", "payload"]),
     ("capture", &["model", "uploads", "store", "remote"]),
     ("restore", &["model", "uploads", "store", "remote", "payload"]),
     ("cleanup", &["model", "uploads", "store", "remote"]),

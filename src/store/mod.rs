@@ -23,7 +23,7 @@ use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
 pub use fresh::fresh_chunk_set;
-pub use ledger::ObjectLedger;
+pub use ledger::{Claim, ObjectLedger};
 
 pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
