@@ -1,0 +1,159 @@
+//! The mark of this database in the object store, and who else has left one there.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::model::Digest;
+use crate::objects::{NoClaim, Objects, Trouble};
+use crate::remote::{self, Mark, RemoteError};
+use crate::store::StoreError;
+
+/// Who removes objects has looked at the marks at most this long before: much less, in truth, but clocks
+/// differ. A mark that is younger may have been made after that look, and what its database finds in the
+/// store may be about to go.
+const YOUNG: Duration = Duration::from_secs(3600);
+
+/// What this process knows of its mark.
+#[derive(Debug, Default)]
+pub(super) enum Standing {
+    #[default]
+    Unknown,
+    /// It could not be made, at this moment and for this reason.
+    Failed(Instant, RemoteError),
+    /// Its mark is young, and others are there: until this moment nothing in the store is relied on.
+    Young(Instant),
+    /// Whoever removes objects has seen it.
+    Seen,
+}
+
+impl Objects {
+    /// This database's mark. Its name is the identity of the database, which copies of it share, and
+    /// eight digits that tell those apart by where they are.
+    pub(super) async fn mark(&self) -> Result<Mark, StoreError> {
+        let name = self.mark_name.get_or_try_init(|| async {
+            let identity = self.store.identity().await?;
+            let digits = Digest::of(self.database.as_bytes()).to_string();
+            Ok::<_, StoreError>(format!("{identity}-{}", &digits[..8]))
+        });
+        let note = format!("{} {}", self.store.product(), self.database);
+        Ok(Mark { name: name.await?.clone(), note })
+    }
+
+    /// Makes sure, once for this process, that the mark stands and that every other database with a mark
+    /// here has had the time to see it.
+    pub(super) async fn settle(&self) -> Result<(), NoClaim> {
+        let asked = Instant::now();
+        let mut standing = self.standing.lock().await;
+        match &*standing {
+            Standing::Seen => return Ok(()),
+            Standing::Young(until) if Instant::now() < *until => return Err(NoClaim::Young),
+            Standing::Young(_) => {
+                *standing = Standing::Seen;
+                return Ok(());
+            }
+            // Those that have waited for the same try share its outcome: a store that is away takes its
+            // time to say so.
+            Standing::Failed(at, error) if *at >= asked => return Err(error.clone().into()),
+            Standing::Failed(..) | Standing::Unknown => {}
+        }
+        let mark = self.mark().await?;
+        match self.look(&mark).await {
+            Ok(None) => {
+                *standing = Standing::Seen;
+                Ok(())
+            }
+            Ok(Some(wait)) => {
+                *standing = Standing::Young(Instant::now() + wait);
+                Err(NoClaim::Young)
+            }
+            Err(error) => {
+                *standing = Standing::Failed(Instant::now(), error.clone());
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Makes the mark where it is missing; returns how long to wait until all others have seen it.
+    async fn look(&self, mark: &Mark) -> Result<Option<Duration>, RemoteError> {
+        let since = self.remote.mark(mark).await?;
+        let age = SystemTime::now().duration_since(since).unwrap_or_default();
+        let Some(wait) = YOUNG.checked_sub(age).filter(|wait| !wait.is_zero()) else {
+            return Ok(None);
+        };
+        // The mark was there before this look: one that comes later sees it. So alone is alone.
+        let alone = match self.remote.marks().await {
+            Ok(marks) => marks.iter().all(|other| other.name == mark.name),
+            // Who may not list cannot know.
+            Err(error) if error.trouble == remote::Trouble::Denied => false,
+            Err(error) => return Err(error),
+        };
+        Ok((!alone).then_some(wait))
+    }
+
+    /// The marks of other databases, as they are now. Makes sure of our own first: from then on others
+    /// remove nothing either.
+    ///
+    /// # Errors
+    /// Of the database or the object store.
+    pub async fn others(&self) -> Result<Vec<Mark>, Trouble> {
+        let mark = self.mark().await?;
+        self.remote.mark(&mark).await?;
+        let mut marks = self.remote.marks().await?;
+        let before = marks.len();
+        marks.retain(|other| other.name != mark.name);
+        if marks.len() == before {
+            // A store that does not show what it has just taken may hide the others' too.
+            return Err(self.blind().into());
+        }
+        Ok(marks)
+    }
+
+    /// The marks of other databases, without leaving anything behind.
+    ///
+    /// # Errors
+    /// Of the database or the object store.
+    pub async fn marks_of_others(&self) -> Result<Vec<Mark>, Trouble> {
+        let mark = self.mark().await?;
+        let mut marks = self.remote.marks().await?;
+        marks.retain(|other| other.name != mark.name);
+        Ok(marks)
+    }
+
+    /// Removes the mark of a database that is gone. Our own is refused: it would come again.
+    ///
+    /// # Errors
+    /// Of the database or the object store.
+    pub async fn forget(&self, name: &str) -> Result<Forgotten, Trouble> {
+        if self.mark().await?.name == name {
+            return Ok(Forgotten::Ours);
+        }
+        let marks = self.remote.marks().await?;
+        match marks.into_iter().find(|mark| mark.name == name) {
+            None => Ok(Forgotten::Unknown),
+            Some(mark) => {
+                self.remote.unmark(name).await?;
+                Ok(Forgotten::Gone(mark))
+            }
+        }
+    }
+
+    fn blind(&self) -> RemoteError {
+        RemoteError {
+            operation: format!("look for marks in {}", self.remote.describe()),
+            trouble: remote::Trouble::Wrong,
+            cause: "it does not show this database's own mark, which it has taken".into(),
+            cure: None,
+            retry_after: None,
+        }
+    }
+}
+
+/// What came of forgetting a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Its mark is gone.
+    Gone(Mark),
+    /// It is this very database.
+    Ours,
+    /// No mark has this name.
+    Unknown,
+}
