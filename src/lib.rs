@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod logs;
 pub mod model;
 pub mod objects;
+pub mod payload;
 pub mod process;
 pub mod remote;
 pub mod restore;

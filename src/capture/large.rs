@@ -4,8 +4,7 @@
 //! been read to its end and found unchanged. A set that is never referred to is swept a day later.
 
 use std::io::Read;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -15,7 +14,7 @@ use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKi
 use crate::model::places::Place;
 use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
 use crate::remote::{Blocking, Remote};
-use crate::store::{StoreError, Touch};
+use crate::store::{StoreError, Touch, fresh_chunk_set};
 use crate::uploads::OpenFile;
 
 /// Why a large file is not stored.
@@ -286,16 +285,4 @@ impl Reading {
         }
         Ok((self, WholeFile { sha256: hasher.finish(), mime, looked_at_ns }))
     }
-}
-
-/// A number for a set of chunks that nobody else uses: each process counts on from a random start,
-/// so that sets lie in the database in the order in which they were written, and so that two
-/// processes meet once in 2^62 sets.
-pub fn fresh_chunk_set() -> ChunkSet {
-    static NEXT: OnceLock<AtomicI64> = OnceLock::new();
-    let next = NEXT.get_or_init(|| {
-        let random = getrandom::u64().expect("the system's random numbers cannot be read");
-        AtomicI64::new((random >> 2) as i64)
-    });
-    ChunkSet(next.fetch_add(1, Ordering::Relaxed))
 }

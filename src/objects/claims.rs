@@ -7,7 +7,7 @@ use crate::store::ledger::Claim;
 use crate::store::StoreError;
 
 /// Why nothing may be uploaded, or relied on, in the object store just now.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoClaim {
     /// The object of this content is on its way out. Its bytes are kept elsewhere.
     #[error("an object of the same content is just being removed from the object store")]

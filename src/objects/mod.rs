@@ -44,7 +44,7 @@ pub struct Objects {
 }
 
 /// Either side may say no.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     #[error(transparent)]
     Remote(#[from] RemoteError),
