@@ -3,8 +3,8 @@
 use crate::model::Digest;
 use crate::objects::Objects;
 use crate::remote::RemoteError;
-use crate::store::ledger::Claim;
 use crate::store::StoreError;
+use crate::store::ledger::Claim;
 
 /// Why nothing may be uploaded, or relied on, in the object store just now.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! The mark of this database in the object store, and who else has left one there.
 
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::model::Digest;
@@ -89,33 +90,36 @@ impl Objects {
         Ok((!alone).then_some(wait))
     }
 
-    /// The marks of other databases, as they are now. Makes sure of our own first: from then on others
-    /// remove nothing either.
+    /// The other databases that use the store, as it shows them now. Makes sure of our own mark first:
+    /// from then on the others remove nothing either.
     ///
     /// # Errors
     /// Of the database or the object store.
-    pub async fn others(&self) -> Result<Vec<Mark>, Trouble> {
+    pub async fn marked_neighbours(&self) -> Result<Neighbours, Trouble> {
         let mark = self.mark().await?;
         self.remote.mark(&mark).await?;
-        let mut marks = self.remote.marks().await?;
-        let before = marks.len();
-        marks.retain(|other| other.name != mark.name);
-        if marks.len() == before {
-            // A store that does not show what it has just taken may hide the others' too.
+        let marks = self.remote.marks().await?;
+        // A store that does not show what it has just taken may hide the others' too.
+        if !marks.iter().any(|other| other.name == mark.name) {
             return Err(self.blind().into());
         }
-        Ok(marks)
+        Ok(self.neighbours_among(marks, &mark))
     }
 
-    /// The marks of other databases, without leaving anything behind.
+    /// As [`Objects::marked_neighbours`], and leaves nothing behind.
     ///
     /// # Errors
     /// Of the database or the object store.
-    pub async fn marks_of_others(&self) -> Result<Vec<Mark>, Trouble> {
+    pub async fn neighbours(&self) -> Result<Neighbours, Trouble> {
         let mark = self.mark().await?;
-        let mut marks = self.remote.marks().await?;
-        marks.retain(|other| other.name != mark.name);
-        Ok(marks)
+        Ok(self.neighbours_among(self.remote.marks().await?, &mark))
+    }
+
+    fn neighbours_among(&self, marks: Vec<Mark>, own: &Mark) -> Neighbours {
+        let (identity, _) = own.name.split_at(own.name.rfind('-').unwrap_or_default());
+        let others = marks.into_iter().filter(|other| other.name != own.name);
+        let all = others.map(|mark| Neighbour { is_copy: mark.name.starts_with(identity), mark });
+        Neighbours { place: self.remote.describe(), all: all.collect() }
     }
 
     /// Removes the mark of a database that is gone. Our own is refused: it would come again.
@@ -147,6 +151,67 @@ impl Objects {
     }
 }
 
+/// Another database that has a mark in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    pub mark: Mark,
+    /// It has the identity of this database, and is elsewhere.
+    pub is_copy: bool,
+}
+
+/// The other databases that use an object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbours {
+    /// The store, for people.
+    pub place: String,
+    pub all: Vec<Neighbour>,
+}
+
+/// As many of them are named.
+const NAMED: usize = 3;
+
+impl Neighbours {
+    /// What to do where objects are to be removed all the same.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        let name = self.all.first().map_or("NAME", |first| first.mark.name.as_str());
+        format!(
+            "give each database a prefix of its own; or, for a database that is gone: imagecached \
+             cleanup --forget-database {name} --yes"
+        )
+    }
+}
+
+impl fmt::Display for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mark { name, note } = &self.mark;
+        // Whoever may write to the store may have given it any name.
+        write!(f, "{}", name.escape_debug())?;
+        if !note.is_empty() {
+            write!(f, " ({note})")?;
+        }
+        match self.is_copy {
+            true => f.write_str(", which is a copy of this one, or where this one was before"),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Neighbours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: Vec<_> = self.all.iter().take(NAMED).map(ToString::to_string).collect();
+        let (what, named) = match &named[..] {
+            [one] => ("another database uses", one.clone()),
+            _ => ("other databases use", named.join("; ")),
+        };
+        write!(f, "{what} {}: {named}", self.place)?;
+        match self.all.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
 /// What came of forgetting a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forgotten {
@@ -156,4 +221,29 @@ pub enum Forgotten {
     Ours,
     /// No mark has this name.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn neighbour(name: &str, note: &str, is_copy: bool) -> Neighbour {
+        Neighbour { mark: Mark { name: name.into(), note: note.into() }, is_copy }
+    }
+
+    #[test]
+    fn neighbours_are_named_with_the_way_to_get_rid_of_them() {
+        let place = "s3://shop/media".to_owned();
+        let mut neighbours = Neighbours { place, all: vec![neighbour("ab-1", "", false)] };
+        assert_eq!(neighbours.to_string(), "another database uses s3://shop/media: ab-1");
+        assert!(neighbours.cure().ends_with("cleanup --forget-database ab-1 --yes"));
+        neighbours.all.push(neighbour("cd-2", "PostgreSQL db:5432/shop", true));
+        assert_eq!(
+            neighbours.to_string(),
+            "other databases use s3://shop/media: ab-1; cd-2 (PostgreSQL db:5432/shop), which is a \
+             copy of this one, or where this one was before"
+        );
+        neighbours.all.extend([neighbour("e", "", false), neighbour("f", "", false)]);
+        assert!(neighbours.to_string().ends_with("; e; and 1 more"));
+    }
 }

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell};
 
 pub use claims::NoClaim;
-pub use mark::Forgotten;
-pub use orphans::{Compared, Differs, compare};
+pub use mark::{Forgotten, Neighbour, Neighbours};
+pub use orphans::{Compared, Differs, compare, shown};
 pub use removal::{Pace, Removed, Stop};
 
 use crate::objects::mark::Standing;

@@ -98,6 +98,15 @@ pub async fn compare(
     Ok(compared)
 }
 
+/// An object as it may be shown. Some stores sign their URLs: whoever has such a one can read the file.
+#[must_use]
+pub fn shown(object: &Listed) -> String {
+    match object.url.starts_with("http") {
+        true => object.content.to_string(),
+        false => object.url.clone(),
+    }
+}
+
 impl Objects {
     /// As [`compare`], for this database and its store.
     ///

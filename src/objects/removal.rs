@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 
 use crate::model::Digest;
-use crate::objects::{Objects, Trouble};
-use crate::remote::{Mark, RemoteError};
+use crate::objects::{Neighbours, Objects, Trouble};
+use crate::remote::RemoteError;
 use crate::store::StoreError;
 use crate::store::ledger::{LooseObject, Removal};
 
@@ -62,14 +62,17 @@ pub struct Removed {
 }
 
 /// Why a removal stopped before its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    /// The setting `remove_objects` is off.
+    /// The settings want it so.
+    #[error("remove_objects = false keeps every object")]
     SwitchedOff,
     /// Other databases use the store.
-    Shared(Vec<Mark>),
+    #[error("{neighbours}; nothing is removed there; {cure}", neighbours = .0, cure = .0.cure())]
+    Shared(Neighbours),
     /// The database or the store does not answer.
-    Trouble(Trouble),
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
 }
 
 enum Fate {
@@ -94,6 +97,14 @@ impl Objects {
         removed
     }
 
+    /// How many objects are loose; counts up to `most`.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn count_loose(&self, most: u32) -> Result<usize, Trouble> {
+        Ok(self.store.loose(most).await?.len())
+    }
+
     async fn remove_pages(&self, pace: Pace, removed: &mut Removed) -> Result<(), Stop> {
         if !self.may_remove {
             return Err(Stop::SwitchedOff);
@@ -102,7 +113,7 @@ impl Objects {
         let mut looked_at = 0;
         while looked_at < pace.most && passed_over.len() < MOST_CLAIMED {
             let most = PAGE + passed_over.len() as u32;
-            let mut page = self.store.loose(most).await.map_err(stopped)?;
+            let mut page = self.store.loose(most).await.map_err(Trouble::from)?;
             page.retain(|object| !passed_over.contains(&object.content));
             page.truncate(usize::try_from(pace.most - looked_at).unwrap_or(usize::MAX));
             if page.is_empty() {
@@ -110,9 +121,9 @@ impl Objects {
             }
             let count = page.len() as u64;
             let looked = Instant::now();
-            let others = self.others().await.map_err(Stop::Trouble)?;
-            if !others.is_empty() {
-                return Err(Stop::Shared(others));
+            let neighbours = self.marked_neighbours().await?;
+            if !neighbours.all.is_empty() {
+                return Err(Stop::Shared(neighbours));
             }
             let giving_up = AtomicBool::new(false);
             let one = |object: LooseObject| {
@@ -203,8 +214,4 @@ impl Objects {
             retry_after: None,
         }
     }
-}
-
-fn stopped(error: StoreError) -> Stop {
-    Stop::Trouble(error.into())
 }

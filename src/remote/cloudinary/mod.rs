@@ -26,9 +26,7 @@ use crate::model::remote::Cloudinary;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
 use crate::remote::http::{Http, Request};
-use crate::remote::{
-    Limits, Listed, Mark, NewObject, Remote, RemoteError, Sink, Source, Uploaded,
-};
+use crate::remote::{Limits, Listed, Mark, NewObject, Remote, RemoteError, Sink, Source, Uploaded};
 use address::Address;
 
 /// Most redirects of a delivery that are followed.
