@@ -118,7 +118,7 @@ pub async fn by_settings(context: &Context) -> Result<Report, Failure> {
 fn relocating(context: &Context, to: Option<Place>, selection: Selection) -> Relocating {
     Relocating {
         store: context.store.clone(),
-        remote: context.remote.clone(),
+        objects: context.objects.clone(),
         wish: Wish { places: context.capture_options().places, to },
         selection,
         patience: context.settings.database_wait,

@@ -22,8 +22,9 @@ pub use payload::{Failed, Outcome};
 
 use crate::model::entry::{Entry, PayloadKind};
 use crate::model::places::Place;
+use crate::objects::{NoClaim, Objects};
 use crate::relocation::payload::Carrier;
-use crate::remote::{self, Remote};
+use crate::remote::{RemoteError, Trouble};
 use crate::store::{ListQuery, Sort, Store, StoreError};
 
 /// Entries that are listed with one statement: a fraction of a megabyte.
@@ -43,7 +44,7 @@ const PATIENCE: u32 = 3;
 pub struct Relocating {
     pub store: Arc<dyn Store>,
     /// The object store, where one is configured: no other address is ever asked.
-    pub remote: Option<Arc<dyn Remote>>,
+    pub objects: Option<Arc<Objects>>,
     pub wish: Wish,
     pub selection: Selection,
     /// How long a database that is away is waited for.
@@ -97,7 +98,9 @@ pub enum Stop {
     #[error(transparent)]
     Store(StoreError),
     #[error(transparent)]
-    Remote(remote::RemoteError),
+    Remote(RemoteError),
+    #[error("{0}")]
+    NotNow(NoClaim),
 }
 
 /// What would be done.
@@ -165,7 +168,7 @@ impl Relocating {
     pub async fn run(&self) -> Report {
         let carrier = Carrier {
             store: self.store.clone(),
-            remote: self.remote.clone(),
+            objects: self.objects.clone(),
             patience: self.patience,
             mending: tokio::sync::Mutex::default(),
         };
@@ -212,7 +215,7 @@ impl Relocating {
 
     fn choose(&self, entry: &Entry) -> Choice {
         let url = entry.image_url.as_deref().unwrap_or_default();
-        let is_ours = self.remote.as_ref().is_some_and(|remote| remote.owns(url));
+        let is_ours = self.objects.as_ref().is_some_and(|objects| objects.remote().owns(url));
         self.wish.choose(entry.payload, entry.file_size, is_ours)
     }
 
@@ -295,12 +298,11 @@ impl Relocating {
         self.done(|| report.failed += 1);
         tracing::error!(event = "move_failed", path, id, from, to, reason = %failed, "NOT MOVED");
         match failed {
-            Failed::Remote(error) if error.trouble == remote::Trouble::Denied => {
-                Some(Stop::Remote(error))
-            }
+            Failed::Remote(error) if error.trouble == Trouble::Denied => Some(Stop::Remote(error)),
             Failed::Remote(error) if error.is_temporary() && unanswered >= PATIENCE => {
                 Some(Stop::Remote(error))
             }
+            Failed::NotNow(why @ NoClaim::Young) => Some(Stop::NotNow(why)),
             _ => None,
         }
     }

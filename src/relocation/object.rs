@@ -1,57 +1,58 @@
 //! A payload on its way into the object store.
 
 use std::io;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::model::Hasher;
 use crate::model::entry::Entry;
+use crate::model::{Digest, Hasher};
+use crate::objects::Objects;
 use crate::payload::damage::{Reason, check};
 use crate::payload::{Expected, ReadError, Reader};
 use crate::relocation::payload::{Carrier, Failed, NotWritten};
 use crate::remote::{NewObject, Remote, RemoteError, Source, Trouble};
-use crate::store::{Claim, Store};
+use crate::store::ledger::Claim;
 
 /// An object that is in the store, and claimed.
 pub(super) struct Upload {
     pub url: String,
+    content: Digest,
     claim: Claim,
 }
 
 impl Upload {
-    /// Gives the claim back: the entry refers to the object, or never will.
-    pub async fn give_back(self, store: &dyn Store) {
-        release(store, self.claim).await;
+    /// The entry refers to the object.
+    pub async fn settle(self, objects: &Objects) {
+        objects.release(self.claim).await;
     }
-}
 
-async fn release(store: &dyn Store, claim: Claim) {
-    if let Err(error) = store.release(claim).await {
-        // It ends by itself after some days.
-        tracing::debug!(event = "upkeep_failed", reason = %error, "a claim is left");
+    /// The entry does not, and will not.
+    pub async fn abandon(self, objects: &Objects) {
+        objects.abandon(self.claim, self.content, &self.url).await;
     }
 }
 
 /// Claims the content, puts it into the store and fetches it back.
 pub(super) async fn upload(
     carrier: &Carrier,
+    objects: &Objects,
     entry: &Entry,
     reader: Reader<'_>,
 ) -> Result<Upload, NotWritten> {
-    let (length, sha256) = reader.expected();
-    let claim = carrier.store.claim(sha256).await?;
-    let Some(claim) = claim else { return Err(NotWritten::Failed(Failed::BeingRemoved)) };
+    let (length, content) = reader.expected();
+    let claim = objects.claim(content).await?;
     let object = NewObject {
-        sha256,
+        sha256: content,
         length,
         mime: entry.content_type_header.clone(),
         name: entry.original_path.clone(),
     };
-    match put(carrier, entry.id, &object, reader).await {
-        Ok(url) => Ok(Upload { url, claim }),
+    match put(carrier, objects.remote(), entry.id, &object, reader).await {
+        Ok(url) => Ok(Upload { url, content, claim }),
         Err(why) => {
-            release(carrier.store.as_ref(), claim).await;
+            objects.release(claim).await;
             Err(why)
         }
     }
@@ -59,11 +60,11 @@ pub(super) async fn upload(
 
 async fn put(
     carrier: &Carrier,
+    remote: &Arc<dyn Remote>,
     id: i64,
     object: &NewObject,
     reader: Reader<'_>,
 ) -> Result<String, NotWritten> {
-    let Some(remote) = &carrier.remote else { return Err(NotWritten::Failed(Failed::NoStore)) };
     let expected = reader.expected();
     let (url, was_there) = send(remote.as_ref(), object, reader).await?;
     let Some(reason) = difference(remote.as_ref(), &url, expected).await? else { return Ok(url) };
@@ -72,14 +73,19 @@ async fn put(
     }
     // Somebody has altered it. One at a time: the next one may find it sound.
     let _alone = carrier.mending.lock().await;
-    if difference(remote.as_ref(), &url, expected).await?.is_some() {
-        remote.remove(&url).await?;
-        let reader = Reader::open(carrier.store.as_ref(), Some(remote), id).await?;
-        let (url, _) = send(remote.as_ref(), object, reader).await?;
-        let difference = difference(remote.as_ref(), &url, expected).await?;
-        return difference.map_or(Ok(url), |reason| Err(differs(remote.as_ref(), reason)));
+    if difference(remote.as_ref(), &url, expected).await?.is_none() {
+        return Ok(url);
     }
-    Ok(url)
+    remote.remove(&url).await?;
+    let reader = Reader::open(carrier.store.as_ref(), Some(remote), id).await?;
+    if reader.expected() != expected {
+        return Err(NotWritten::Changed);
+    }
+    let (url, _) = send(remote.as_ref(), object, reader).await?;
+    match difference(remote.as_ref(), &url, expected).await? {
+        None => Ok(url),
+        Some(reason) => Err(differs(remote.as_ref(), reason)),
+    }
 }
 
 /// Uploads what is read; returns its URL, and whether it was there before.

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use crate::model::base64;
-use crate::model::entry::{CHUNK_BYTES, Entry, NewPayload, PayloadKind};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, NewPayload, PayloadKind};
 use crate::model::places::Place;
+use crate::objects::{NoClaim, Objects};
 use crate::payload::damage::{Reason, expected_digest};
-use crate::payload::{Expected, ReadError, Reader};
+use crate::payload::{ReadError, Reader};
 use crate::relocation::chunks;
 use crate::relocation::object::{self, Upload};
 use crate::remote::{Remote, RemoteError};
@@ -41,10 +42,8 @@ pub enum Failed {
     Damaged(Reason),
     #[error("no object store is configured: set object_store")]
     NoStore,
-    #[error(
-        "the object of this content is just being removed from the store; run this again later"
-    )]
-    BeingRemoved,
+    #[error("{0}; run this again later")]
+    NotNow(NoClaim),
     #[error(
         "{place} gave back other bytes than it was given: {reason}; do not trust it with files"
     )]
@@ -58,17 +57,25 @@ pub enum Failed {
 /// What moving a payload takes.
 pub struct Carrier {
     pub store: Arc<dyn Store>,
-    pub remote: Option<Arc<dyn Remote>>,
+    pub objects: Option<Arc<Objects>>,
     /// How long a database that is away is waited for.
     pub patience: Duration,
     /// Held by whoever replaces a damaged object, so that nobody removes the sound one after it.
     pub mending: Mutex<()>,
 }
 
-/// A payload at its new place, to which nothing refers yet.
+/// A payload for its new place.
 struct Written {
     payload: NewPayload,
-    upload: Option<Upload>,
+    aside: Aside,
+}
+
+/// What is there before anything refers to it, and has to go if nothing ever does.
+enum Aside {
+    /// It comes with the transaction.
+    Nothing,
+    Chunks(ChunkSet),
+    Object(Upload),
 }
 
 impl Carrier {
@@ -102,7 +109,7 @@ impl Carrier {
     async fn attempt(&self, entry: &Entry, to: Place) -> Result<Outcome, Failed> {
         let digest = expected_digest(&entry.sha256).map_err(Failed::Damaged)?;
         let expected = (entry.file_size, digest);
-        let opened = Reader::open(self.store.as_ref(), self.remote.as_ref(), entry.id).await;
+        let opened = Reader::open(self.store.as_ref(), self.remote(), entry.id).await;
         let read = match opened {
             Ok(reader) if reader.expected() == expected => self.write(entry, reader, to).await,
             Ok(_) => return Ok(Outcome::Changed),
@@ -113,15 +120,21 @@ impl Carrier {
             Err(NotWritten::Changed) => return Ok(Outcome::Changed),
             Err(NotWritten::Failed(failed)) => return Err(failed),
         };
-        let relocated = self.refer(entry, expected, &written.payload, to).await;
-        // Once the entry refers to the new place this does nothing to it, or must not be done.
-        if !matches!(relocated, Ok(Outcome::Moved)) {
-            self.take_back(&written.payload).await;
+        let Some(from) = place_of(entry) else { return Ok(Outcome::Changed) };
+        let Written { payload, aside } = written;
+        let relocation = Relocation { id: entry.id, sha256: digest, from, to: payload };
+        // After an error it may be done yet, by a database that has not heard of our giving up: the entry
+        // then refers to what was written. Where it never does, chunks are swept and the claim ends.
+        if self.store.relocate(&relocation).await? {
+            self.settle(aside).await;
+            return Ok(Outcome::Moved);
         }
-        if let Some(upload) = written.upload {
-            upload.give_back(self.store.as_ref()).await;
-        }
-        relocated
+        self.take_back(aside).await;
+        self.what_it_became(entry, to).await
+    }
+
+    fn remote(&self) -> Option<&Arc<dyn Remote>> {
+        self.objects.as_deref().map(Objects::remote)
     }
 
     /// Writes the payload to its new place and makes sure that it is there.
@@ -140,38 +153,29 @@ impl Carrier {
                 NewPayload::OneChunk(fresh_chunk_set(), reader.to_end().await?)
             }
             Place::Chunks => {
-                let store = self.store.as_ref();
                 let set = fresh_chunk_set();
-                let written = chunks::write(store, set, reader).await;
-                if written.is_err() {
-                    self.take_back(&NewPayload::Chunks(set)).await;
+                let written = chunks::write(self.store.as_ref(), set, reader).await;
+                // With the database away the sweep removes them later.
+                if matches!(&written, Err(why) if !why.is_by_store()) {
+                    self.discard(set).await;
                 }
                 written?;
-                NewPayload::Chunks(set)
+                return Ok(Written { payload: NewPayload::Chunks(set), aside: Aside::Chunks(set) });
             }
             Place::Remote => {
-                let upload = object::upload(self, entry, reader).await?;
+                let objects = self.objects.as_deref();
+                let objects = objects.ok_or(NotWritten::Failed(Failed::NoStore))?;
+                let upload = object::upload(self, objects, entry, reader).await?;
                 let payload = NewPayload::Url(upload.url.clone());
-                return Ok(Written { payload, upload: Some(upload) });
+                return Ok(Written { payload, aside: Aside::Object(upload) });
             }
         };
-        Ok(Written { payload, upload: None })
+        Ok(Written { payload, aside: Aside::Nothing })
     }
 
-    /// Has the entry refer to the new place, unless it is no longer what was read.
-    async fn refer(
-        &self,
-        entry: &Entry,
-        expected: Expected,
-        payload: &NewPayload,
-        to: Place,
-    ) -> Result<Outcome, Failed> {
-        let Some(from) = place_of(entry) else { return Ok(Outcome::Changed) };
-        let relocation = Relocation { id: entry.id, sha256: expected.1, from, to: payload.clone() };
-        if self.store.relocate(&relocation).await? {
-            return Ok(Outcome::Moved);
-        }
-        // Perhaps it was done, by a call whose answer was lost or by another process.
+    /// What has become of an entry that is no longer as it was listed. Its payload may have been moved by
+    /// an earlier attempt whose answer was lost, or by another process.
+    async fn what_it_became(&self, entry: &Entry, to: Place) -> Result<Outcome, Failed> {
         let query = ListQuery {
             after_id: Some(entry.id - 1),
             sort: Sort::Id,
@@ -185,12 +189,24 @@ impl Carrier {
         })
     }
 
-    /// Removes what was written and is not needed. What cannot be removed now is swept later: chunks after a
-    /// day; an object is listed by the doctor.
-    async fn take_back(&self, payload: &NewPayload) {
-        if let NewPayload::Chunks(set) = payload
-            && let Err(error) = self.store.discard_chunks(*set).await
-        {
+    async fn settle(&self, aside: Aside) {
+        if let (Aside::Object(upload), Some(objects)) = (aside, &self.objects) {
+            upload.settle(objects).await;
+        }
+    }
+
+    /// Removes what was written and is not needed.
+    async fn take_back(&self, aside: Aside) {
+        match (aside, &self.objects) {
+            (Aside::Chunks(set), _) => self.discard(set).await,
+            (Aside::Object(upload), Some(objects)) => upload.abandon(objects).await,
+            (Aside::Nothing | Aside::Object(_), _) => {}
+        }
+    }
+
+    /// Removes chunks that no entry refers to. Those of an entry are left alone.
+    async fn discard(&self, set: ChunkSet) {
+        if let Err(error) = self.store.discard_chunks(set).await {
             tracing::debug!(event = "upkeep_failed", reason = %error, "chunks are left to the sweep");
         }
     }
@@ -221,6 +237,12 @@ pub(super) enum NotWritten {
     Failed(Failed),
 }
 
+impl NotWritten {
+    fn is_by_store(&self) -> bool {
+        matches!(self, Self::Failed(Failed::Store(_)))
+    }
+}
+
 impl From<StoreError> for NotWritten {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
@@ -230,6 +252,16 @@ impl From<StoreError> for NotWritten {
 impl From<RemoteError> for NotWritten {
     fn from(error: RemoteError) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<NoClaim> for NotWritten {
+    fn from(no: NoClaim) -> Self {
+        Self::Failed(match no {
+            NoClaim::Store(error) => Failed::Store(error),
+            NoClaim::Remote(error) => Failed::Remote(error),
+            no @ (NoClaim::BeingRemoved | NoClaim::Young) => Failed::NotNow(no),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::place::Place;
 use crate::support::database::Kind;
-use crate::support::program::{Sandbox, files_beneath};
+use crate::support::program::files_beneath;
 use crate::{lone_chunks, noise, pairs};
 
 /// How often everything goes round.
