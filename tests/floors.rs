@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of `src/`, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     // Edges: each alone with its own part of the world.
     ("uploads", &["model"]),
@@ -15,13 +15,18 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("settings", &["model"]),
     // Flows: edges through their interfaces.
     ("payload", &["model", "store", "remote"]),
-    ("capture", &["model", "uploads", "store", "remote"]),
+    ("objects", &["model", "store", "remote"]),
+    ("relocation", &["model", "store", "remote", "payload", "objects"]),
+    ("capture", &["model", "uploads", "store", "remote", "objects"]),
     ("restore", &["model", "uploads", "store", "remote", "payload"]),
     ("cleanup", &["model", "uploads", "store", "remote"]),
     // These two look at what the other flows do.
     (
         "doctor",
-        &["model", "uploads", "store", "remote", "process", "settings", "payload", "restore"],
+        &[
+            "model", "uploads", "store", "remote", "process", "settings", "payload", "objects",
+            "restore",
+        ],
     ),
     ("self_test", &["model", "uploads", "store", "remote", "capture", "restore"]),
     // Wiring.

@@ -9,6 +9,7 @@ pub mod ledger;
 mod mysql;
 mod postgres;
 mod put;
+mod relocate;
 mod retry;
 mod rows;
 mod sqlite;
@@ -261,11 +262,10 @@ pub trait Store: ObjectLedger + fmt::Debug {
 
     /// Moves a payload, in one transaction: the entry refers to the new place, and what it referred to
     /// before is let go of (chunks are removed, an object becomes loose). Readers see the one or the other.
-    /// Times and look of the entry stay. `false`, and nothing is written, when the entry is gone or no
-    /// longer as `from` and `sha256` say.
-    async fn relocate(&self, _relocation: &Relocation) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
+    /// Times and look of the entry stay. `true` as well when the payload is in the new place already.
+    /// `false`, and nothing is written, when the entry is gone or no longer as `from` and `sha256` say: what
+    /// was made for it at the new place is the caller's to clear away.
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError>;
 
     /// What the doctor asks.
     async fn facts(&self) -> Result<ServerFacts, StoreError>;
