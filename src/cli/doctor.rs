@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
-use crate::daemon::State;
-use crate::doctor::{self, Daemon, Finding, Patient, Progress, Severity};
-use crate::settings::check_upload_dir;
-use crate::uploads::UploadDir;
+use crate::doctor::{self, Finding, Progress, Severity};
 
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -25,7 +22,7 @@ pub struct Doctor {
 
 impl Doctor {
     pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let patient = patient(context)?;
+        let patient = context.patients()?();
         let findings = Mutex::new(Vec::new());
         let mut tell = |finding: Finding| {
             if !self.json {
@@ -66,6 +63,7 @@ impl Doctor {
     }
 }
 
+<<<<<<< HEAD
 fn patient(context: &Context) -> Result<Patient, Failure> {
     let settings = &context.settings;
     let upload_dir = check_upload_dir(
@@ -96,6 +94,8 @@ fn patient(context: &Context) -> Result<Patient, Failure> {
     })
 }
 
+=======
+>>>>>>> http-daemon
 fn as_json(finding: &Finding) -> Value {
     json!({
         "severity": finding.severity.as_str(),
