@@ -10,6 +10,7 @@ use crate::daemon::State;
 use crate::doctor::{self, Patient};
 use crate::model::health::Health;
 use crate::model::places::{Large, Places};
+use crate::model::recent_lines::RecentLines;
 use crate::model::settle::Rules;
 use crate::process::Platform;
 use crate::remote::{self, Remote};
@@ -36,7 +37,7 @@ pub struct Context {
 
 impl Context {
     /// Makes the parts.
-    pub fn new(settings: Settings) -> Result<Self, Failure> {
+    pub fn new(settings: Settings, recent: Arc<RecentLines>) -> Result<Self, Failure> {
         let options = store::Options {
             connections: settings.database_connections,
             // Shorter than the wait itself: the pool tells why it has no connection only at the end.
@@ -46,7 +47,13 @@ impl Context {
         let store = store::open(&settings.database.target, &options)?;
         let remote = settings.remote.store.as_ref().map(remote::open).transpose()?;
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        Ok(Self { settings: Arc::new(settings), store, remote, health: Arc::default(), platform })
+        Ok(Self {
+            settings: Arc::new(settings),
+            store,
+            remote,
+            health: Arc::new(Health::new(recent)),
+            platform,
+        })
     }
 
     /// Tells with what the program has started.
