@@ -5,13 +5,15 @@
 //! in statements of about a megabyte.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
+use crate::capture::follow::Fate;
 use crate::capture::large::{Became, LargeFile, Streamed};
 use crate::capture::object::Uploaded;
-use crate::capture::reader::{Prepared, Ready, Seen};
+use crate::capture::reader::{Prepared, Ready, Seen, now_ns};
 use crate::capture::{Shared, object, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
@@ -151,11 +153,11 @@ impl Writer {
                 self.stored(&pending, became);
             }
             Err(super::large::StreamError::Changed) => {
-                self.shared.queue.report(&path, Outcome::Changed);
+                self.shared.queue.report(&path, Outcome::Changed, None);
             }
             Err(super::large::StreamError::Io(error)) => {
                 trouble::file_failed(&self.shared, &path, &format!("cannot read it: {error}"));
-                self.shared.queue.report(&path, Outcome::Failed);
+                self.shared.queue.report(&path, Outcome::Failed, Some(Fate::Failed));
             }
             Err(super::large::StreamError::Store(error)) => {
                 self.refused(&path, &error);
@@ -168,17 +170,38 @@ impl Writer {
         let Pending { path, stat, seen, .. } = file;
         self.shared.index().note_seen(path, stat, seen.looked_at_ns);
         let counters = &self.shared.health.counters;
-        match became {
+        let fate = match became {
             Became::Safe => {
                 Counters::add(&counters.captured_files, 1);
                 Counters::add(&counters.captured_bytes, stat.size);
-                let unsafe_ms = seen.since.elapsed().as_millis() as u64;
+                let unsafe_for = self.unsafe_for(stat, seen);
+                self.shared.health.note_captured(trouble::now(), unsafe_for);
+                let unsafe_ms = unsafe_for.as_millis() as u64;
                 tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
+                Fate::Safe
             }
-            Became::Unchanged => Counters::add(&counters.unchanged_files, 1),
-            Became::LeftOut => Counters::add(&counters.left_out_files, 1),
+            Became::Unchanged => {
+                Counters::add(&counters.unchanged_files, 1);
+                Fate::Unchanged
+            }
+            Became::LeftOut => {
+                Counters::add(&counters.left_out_files, 1);
+                Fate::LeftOut
+            }
+        };
+        self.shared.queue.report(path, Outcome::Done, Some(fate));
+    }
+
+    /// How long a file that is safe now was not: since its writer closed it. Where nobody told of that,
+    /// since it last changed, or since we have been here to store it.
+    fn unsafe_for(&self, stat: &FileStat, seen: &Seen) -> Duration {
+        match seen.closed {
+            Some(closed) => closed.elapsed(),
+            None => {
+                let since = stat.ctime_ns.max(self.shared.started_ns);
+                Duration::from_nanos(now_ns().saturating_sub(since).try_into().unwrap_or(0))
+            }
         }
-        self.shared.queue.report(path, Outcome::Done);
     }
 
     async fn give_back(&self, files: &mut [Pending], error: &StoreError) {
@@ -193,10 +216,10 @@ impl Writer {
     fn refused(&self, path: &UploadPath, error: &StoreError) {
         if error.is_temporary() {
             trouble::database_away(&self.shared, error);
-            self.shared.queue.report(path, Outcome::Returned);
+            self.shared.queue.report(path, Outcome::Returned, None);
         } else {
             trouble::file_failed(&self.shared, path, &error.to_string());
-            self.shared.queue.report(path, Outcome::Failed);
+            self.shared.queue.report(path, Outcome::Failed, Some(Fate::Failed));
         }
     }
 }

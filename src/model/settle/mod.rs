@@ -50,7 +50,8 @@ pub enum Outcome {
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
-    closed: bool,
+    /// When its writer closed it, as far as that was noticed.
+    closed: Option<Instant>,
     seen: Option<(FileStat, Instant)>,
     failures: u32,
     /// How often it was unsettled since [`Settle::hurry`].
@@ -164,7 +165,9 @@ impl Settle {
                     }
                 }
                 Stage::Queued(key) => {
-                    file.closed |= sign == Sign::Closed;
+                    if sign == Sign::Closed {
+                        file.closed.get_or_insert(now);
+                    }
                     let due = now + delay;
                     // A sign never makes a file wait longer; a scan that finds a file which has
                     // failed before says nothing new.
@@ -181,7 +184,7 @@ impl Settle {
             None => {
                 let waiting = Waiting {
                     since: now,
-                    closed: sign == Sign::Closed,
+                    closed: (sign == Sign::Closed).then_some(now),
                     seen: None,
                     failures: 0,
                     delays: 0,
@@ -217,10 +220,11 @@ impl Settle {
         self.line.first_key_value().map(|(key, _)| key.0)
     }
 
-    /// Takes back a file that was handed out.
-    pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) {
-        let Some(file) = self.files.get_mut(path) else { return };
-        let Stage::OutAt { again } = &mut file.stage else { return };
+    /// Takes back a file that was handed out. Returns whether something has happened to it meanwhile: it
+    /// is due again then, and `outcome` is not the last word.
+    pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) -> bool {
+        let Some(file) = self.files.get_mut(path) else { return false };
+        let Stage::OutAt { again } = &mut file.stage else { return false };
         let again = again.take();
         if let Some((sign, since)) = again {
             // Whatever came out, something has happened since.
@@ -230,19 +234,19 @@ impl Settle {
                 file.failures = 0;
                 file.seen = None;
             }
-            file.closed = sign == Sign::Closed;
+            file.closed = (sign == Sign::Closed).then_some(since);
             self.queue(path.clone(), now);
-            return;
+            return true;
         }
         let wait = match outcome {
             Outcome::Done => {
                 self.failing -= usize::from(file.failures > 0);
                 self.files.remove(path);
-                return;
+                return false;
             }
             Outcome::Returned => Duration::ZERO,
             Outcome::Changed => {
-                file.closed = false;
+                file.closed = None;
                 TOUCH_DELAY
             }
             Outcome::Unsettled(stat) => {
@@ -255,7 +259,7 @@ impl Settle {
             Outcome::Failed if file.failures == 0 && self.failing >= self.capacity => {
                 // Too many to remember: a scan will find it again.
                 self.files.remove(path);
-                return;
+                return false;
             }
             Outcome::Failed => {
                 self.failing += usize::from(file.failures == 0);
@@ -264,6 +268,33 @@ impl Settle {
             }
         };
         self.queue(path.clone(), now + wait);
+        false
+    }
+
+    /// Makes every file due now that has not failed: somebody waits for it.
+    pub fn nudge(&mut self, now: Instant) {
+        let sound = |path: &&UploadPath| self.files.get(*path).is_some_and(|f| f.failures == 0);
+        let later: Vec<_> = self
+            .line
+            .range((now, u64::MAX)..)
+            .filter(|(_, path)| sound(path))
+            .map(|(key, path)| (*key, path.clone()))
+            .collect();
+        for (key, path) in later {
+            self.line.remove(&key);
+            self.queue(path, now);
+        }
+    }
+
+    /// Files that have failed, and wait to be tried again.
+    pub fn failed(&self) -> impl Iterator<Item = &UploadPath> {
+        self.files.iter().filter(|(_, file)| file.failures > 0).map(|(path, _)| path)
+    }
+
+    /// Whether this file is handed out.
+    #[must_use]
+    pub fn is_out(&self, path: &UploadPath) -> bool {
+        self.files.get(path).is_some_and(|file| matches!(file.stage, Stage::OutAt { .. }))
     }
 
     /// Makes every waiting file due now, and is quick to take files from now on: the program is
@@ -317,7 +348,7 @@ mod tests {
         assert_eq!(settle.next(now), None);
         settle.note(path("a"), Sign::Closed, now);
         let due = settle.next(now).unwrap();
-        assert!(due.closed);
+        assert!(due.closed.is_some());
         assert_eq!(settle.next(now + RULES.held_open), None);
         settle.report(&path("a"), Outcome::Done, now);
         assert_eq!(settle.unsaved(), 0);
@@ -342,7 +373,7 @@ mod tests {
         assert_eq!(settle.next(later), None, "handed out twice");
         settle.report(&path("a"), Outcome::Done, later);
         let due = settle.next(later).unwrap();
-        assert!(due.closed);
+        assert!(due.closed.is_some());
         assert_eq!(due.since, later);
     }
 
@@ -353,7 +384,7 @@ mod tests {
         settle.next(now).unwrap();
         settle.report(&path("a"), Outcome::Returned, now);
         let due = settle.next(now).unwrap();
-        assert!(due.closed);
+        assert!(due.closed.is_some());
         assert_eq!(due.since, now);
     }
 
