@@ -40,7 +40,7 @@ use crate::model::health::Health;
 use crate::model::places::Places;
 use crate::model::settle::{Rules, Settle};
 use crate::model::{Index, Patterns, UploadPath};
-use crate::remote::Remote;
+use crate::objects::Objects;
 use crate::store::Store;
 use crate::uploads::UploadDir;
 
@@ -79,7 +79,7 @@ pub(crate) struct Shared {
     pub queue: Queue,
     pub health: Arc<Health>,
     /// The object store, where one is configured.
-    pub remote: Option<Arc<dyn Remote>>,
+    pub objects: Option<Arc<Objects>>,
     remote_rest: object::Rest,
     /// Files to write whether or not they are stored.
     anew: Mutex<HashSet<UploadPath>>,
@@ -137,7 +137,7 @@ impl Capture {
     pub fn start(
         upload_dir: UploadDir,
         store: Arc<dyn Store>,
-        remote: Option<Arc<dyn Remote>>,
+        objects: Option<Arc<Objects>>,
         options: Options,
         index: Index,
         health: Arc<Health>,
@@ -151,7 +151,7 @@ impl Capture {
             upload_dir,
             store,
             health,
-            remote,
+            objects,
             remote_rest: object::Rest::default(),
             anew: Mutex::default(),
             last_scan: Mutex::default(),

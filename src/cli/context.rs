@@ -12,9 +12,12 @@ use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::recent_lines::RecentLines;
 use crate::model::settle::Rules;
+use crate::objects::Objects;
 use crate::process::Platform;
 use crate::remote::{self, Remote};
-use crate::settings::{Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir};
+use crate::settings::{
+    Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir, database_place,
+};
 use crate::store::{self, Store, StoreError, Trouble};
 use crate::uploads::{Disk, UploadDir};
 
@@ -41,6 +44,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// The object store, where one is configured.
     pub remote: Option<Arc<dyn Remote>>,
+    /// The same, as this database uses it.
+    pub objects: Option<Arc<Objects>>,
     pub health: Arc<Health>,
     pub platform: Option<Platform>,
 }
@@ -50,14 +55,13 @@ impl Context {
     pub fn new(settings: Settings, recent: Arc<RecentLines>) -> Result<Self, Failure> {
         let store = open_store(&settings, settings.database_connections)?;
         let remote = settings.remote.store.as_ref().map(remote::open).transpose()?;
+        let objects = remote.clone().map(|remote| {
+            let database = database_place(&settings.database.target);
+            Arc::new(Objects::new(remote, store.clone(), database, settings.remote.remove_objects))
+        });
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        Ok(Self {
-            settings: Arc::new(settings),
-            store,
-            remote,
-            health: Arc::new(Health::new(recent)),
-            platform,
-        })
+        let (settings, health) = (Arc::new(settings), Arc::new(Health::new(recent)));
+        Ok(Self { settings, store, remote, objects, health, platform })
     }
 
     /// Another way to the same database, over one connection: who uses it takes none from the others.
@@ -135,6 +139,7 @@ impl Context {
             settings: settings.clone(),
             store: self.store.clone(),
             remote: self.remote.clone(),
+            objects: self.objects.clone(),
             upload_dir,
             platform: self.platform.clone(),
             daemon: daemon.map(|state| doctor::Daemon {
