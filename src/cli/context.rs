@@ -1,10 +1,13 @@
 //! What every command needs: the settings, and the parts that are made from them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::capture::Options;
 use crate::cli::exit::Failure;
+use crate::daemon::State;
+use crate::doctor::{self, Patient};
 use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::settle::Rules;
@@ -96,6 +99,38 @@ impl Context {
             ))
         })?;
         Ok(upload_dir)
+    }
+
+    /// What the doctor looks over, as it is at each call.
+    pub fn patients(&self) -> Result<impl Fn() -> Patient + Send + Sync + use<>, Failure> {
+        let context = self.clone();
+        let (working_dir, home) = (std::env::current_dir()?, std::env::home_dir());
+        Ok(move || context.patient(&working_dir, home.as_deref()))
+    }
+
+    fn patient(&self, working_dir: &Path, home: Option<&Path>) -> Patient {
+        let settings = &self.settings;
+        let allow_any = settings.allow_any_upload_dir;
+        let upload_dir = check_upload_dir(&settings.upload_dir, allow_any, working_dir, home)
+            .map(UploadDir::new);
+        let daemon =
+            upload_dir.as_ref().ok().and_then(|dir| State::read(&settings.state_dir, dir.root()));
+        Patient {
+            settings: settings.clone(),
+            store: self.store.clone(),
+            remote: self.remote.clone(),
+            upload_dir,
+            platform: self.platform.clone(),
+            daemon: daemon.map(|state| doctor::Daemon {
+                pid: state.pid,
+                unsaved: state.unsaved,
+                watcher: state.watcher,
+                database_away: state.database_away,
+                restore_finished: state.restore_finished,
+                damaged_entries: state.damaged_entries,
+                last_errors: state.last_errors,
+            }),
+        }
     }
 
     /// How files are captured.

@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
-use crate::daemon::State;
-use crate::doctor::{self, Daemon, Finding, Patient, Progress, Severity};
-use crate::settings::check_upload_dir;
-use crate::uploads::UploadDir;
+use crate::doctor::{self, Finding, Progress, Severity};
 
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -25,7 +22,7 @@ pub struct Doctor {
 
 impl Doctor {
     pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let patient = patient(context)?;
+        let patient = context.patients()?();
         let findings = Mutex::new(Vec::new());
         let mut tell = |finding: Finding| {
             if !self.json {
@@ -64,35 +61,6 @@ impl Doctor {
         }
         Ok(if findings.iter().any(Finding::is_bad) { Exit::Findings } else { Exit::Done })
     }
-}
-
-fn patient(context: &Context) -> Result<Patient, Failure> {
-    let settings = &context.settings;
-    let upload_dir = check_upload_dir(
-        &settings.upload_dir,
-        settings.allow_any_upload_dir,
-        &std::env::current_dir()?,
-        std::env::home_dir().as_deref(),
-    )
-    .map(UploadDir::new);
-    let daemon =
-        upload_dir.as_ref().ok().and_then(|dir| State::read(&settings.state_dir, dir.root()));
-    Ok(Patient {
-        settings: settings.clone(),
-        store: context.store.clone(),
-        remote: context.remote.clone(),
-        upload_dir,
-        platform: context.platform.clone(),
-        daemon: daemon.map(|state| Daemon {
-            pid: state.pid,
-            unsaved: state.unsaved,
-            watcher: state.watcher,
-            database_away: state.database_away,
-            restore_finished: state.restore_finished,
-            damaged_entries: state.damaged_entries,
-            last_errors: state.last_errors,
-        }),
-    })
 }
 
 fn as_json(finding: &Finding) -> Value {

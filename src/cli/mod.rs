@@ -16,6 +16,7 @@ mod progress;
 mod restore;
 mod run;
 mod self_test;
+mod serve;
 mod shell;
 mod status;
 mod watch;
@@ -75,7 +76,9 @@ enum Command {
     /// Put missing files back and exit
     Restore(restore::Restore),
     /// Store new files for as long as it runs, without an app
-    Watch,
+    Watch(serve::Listen),
+    /// Answer HTTP alone (API, admin panel, metrics), anywhere the database can be reached
+    Serve(serve::Listen),
     /// Store everything under the upload directory that is not stored yet
     CacheAll(cache_all::CacheAll),
     /// Store single files
@@ -135,7 +138,9 @@ fn begin(cli: Cli) -> Result<ExitCode, Failure> {
     let settings = &loaded.settings;
     // One-off commands answer on standard output; what they log besides is for trouble only.
     let level = match (&cli.command, settings.log_level) {
-        (Command::Run(_) | Command::Watch | Command::Restore(_), level) => level,
+        (Command::Run(_) | Command::Watch(_) | Command::Serve(_) | Command::Restore(_), level) => {
+            level
+        }
         (_, LogLevel::Info) => LogLevel::Warn,
         (_, level) => level,
     };
@@ -154,7 +159,13 @@ fn begin(cli: Cli) -> Result<ExitCode, Failure> {
 
 fn load(cli: &Cli) -> Result<Loaded, Failure> {
     let mut flags = Vec::new();
+    let listen = match &cli.command {
+        Command::Run(run) => &run.listen.listen,
+        Command::Watch(listen) | Command::Serve(listen) => &listen.listen,
+        _ => &None,
+    };
     let named = [
+        ("listen", listen),
         ("upload_dir", &cli.flags.upload_dir),
         ("database_url", &cli.flags.database_url),
         ("log_level", &cli.flags.log_level),
@@ -176,7 +187,8 @@ async fn command(command: Command, settings: settings::Settings) -> Result<ExitC
     let store = context.store.clone();
     let exit = match command {
         Command::Run(run) => return run.run(context).await,
-        Command::Watch => watch::watch(context).await,
+        Command::Watch(_) => watch::watch(context).await,
+        Command::Serve(_) => serve::serve(context).await,
         Command::Restore(restore) => restore.run(&context).await,
         Command::CacheAll(cache_all) => cache_all.run(&context).await,
         Command::Cache(cache) => cache.run(&context).await,

@@ -12,6 +12,8 @@ use tokio::time::sleep_until;
 use crate::cli::context::Context;
 use crate::cli::ending::Ending;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::serve::Listen;
+use crate::daemon::faces::Faces;
 use crate::daemon::{Begun, Daemon, Farewell, Parts};
 use crate::process::{Child, Signal, Signals, SpawnError, service_manager};
 use crate::store::StoreError;
@@ -21,6 +23,8 @@ const CHECK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub struct Run {
+    #[command(flatten)]
+    pub listen: Listen,
     /// The app's command, executed as it is, without a shell
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -41,6 +45,7 @@ impl Run {
         context.tell_started("run", &upload_dir);
         warn_of_lone_sqlite(&context);
         let mut daemon = Daemon::start(context, upload_dir)?;
+        let faces = Faces::beside(&daemon.parts, app_port());
         let begun = match boot(&daemon.parts, &mut signals, deadline).await? {
             Boot::Begun(begun) => begun,
             Boot::Ended(signal) => {
@@ -58,7 +63,11 @@ impl Run {
             }
         };
         daemon.keep(begun);
-        Ok(accompany(daemon, child, signals).await)
+        let exit = accompany(daemon, child, signals).await;
+        if let Some(faces) = faces {
+            faces.close().await;
+        }
+        Ok(exit)
     }
 
     /// Starts the app at a moment when nothing of ours stands in the upload directory.
@@ -78,6 +87,11 @@ impl Run {
         let _ = service_manager::ready();
         Ok(child)
     }
+}
+
+/// The port that the platform gives to the app.
+fn app_port() -> Option<u16> {
+    std::env::var("PORT").ok()?.trim().parse().ok()
 }
 
 /// Waits for the database and restores, at the latest until the boot deadline.

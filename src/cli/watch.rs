@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::ending::Ending;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{tell_farewell, warn_of_lone_sqlite};
+use crate::daemon::faces::Faces;
 use crate::daemon::{Begun, Daemon};
 use crate::process::{Signals, service_manager};
 
@@ -19,6 +20,7 @@ pub async fn watch(context: Context) -> Result<Exit, Failure> {
     context.tell_started("watch", &upload_dir);
     warn_of_lone_sqlite(&context);
     let mut daemon = Daemon::start(context, upload_dir)?;
+    let faces = Faces::beside(&daemon.parts, None);
     daemon.watch()?;
     daemon.keep(Begun { learn_only: true, ..Begun::default() });
     let _ = service_manager::ready();
@@ -38,5 +40,8 @@ pub async fn watch(context: Context) -> Result<Exit, Failure> {
         }
     }
     let farewell = ending.finish(daemon, &mut signals).await;
+    if let Some(faces) = faces {
+        faces.close().await;
+    }
     Ok(tell_farewell(&farewell))
 }

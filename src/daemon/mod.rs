@@ -2,6 +2,8 @@
 //!
 //! `run` puts an app beside it, `watch` runs it alone; the order of things is the same and is here.
 
+pub mod faces;
+mod guard;
 mod keeper;
 mod state_file;
 pub mod summary;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
 
+pub use guard::Guarding;
 pub use keeper::Keeper;
 pub use state_file::State;
 

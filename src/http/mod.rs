@@ -39,7 +39,12 @@ const BODY_PAUSE: Duration = Duration::from_secs(15);
 #[must_use]
 pub fn router(site: Arc<Site>) -> Router {
     let guarded = |routes: Router, rule: Rule| {
-        routes.route_layer(from_fn_with_state((site.gate.clone(), rule), pass))
+        // A layer over no routes is a mistake, as axum sees it.
+        if routes.has_routes() {
+            routes.route_layer(from_fn_with_state((site.gate.clone(), rule), pass))
+        } else {
+            routes
+        }
     };
     let prefix = site.prefix.clone();
     let pages = guarded(admin::open(site.clone()), Rule::Open)

@@ -13,6 +13,7 @@ pub mod places;
 pub mod plan;
 pub mod remote;
 pub mod scratch;
+pub mod secret;
 pub mod settle;
 pub mod size;
 pub mod stat;

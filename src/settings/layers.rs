@@ -35,7 +35,8 @@ impl Source for Layer {
 
 /// The default of every key: which keys there are is said here and nowhere else.
 pub(super) fn defaults() -> Result<BTreeMap<String, Value>, SettingsError> {
-    Ok(parse(DEFAULTS, |_| DEFAULT.into(), "the built-in defaults")?.0.into_iter().collect())
+    let layer = parse(DEFAULTS, |_| true, |_| DEFAULT.into(), "the built-in defaults")?;
+    Ok(layer.0.into_iter().collect())
 }
 
 /// All layers laid over one another; the later wins.
@@ -57,7 +58,23 @@ pub(super) fn merged(
             why: cause.to_string(),
             cure: "see `imagecached print-config`".into(),
         })?;
-    Ok(merged.into_iter().collect())
+    Ok(flat(merged, &|key| is_group(key, defaults)).into_iter().collect())
+}
+
+/// Whether a table of this name holds settings: `http` does, of `http.prefix`.
+fn is_group(key: &str, defaults: &BTreeMap<String, Value>) -> bool {
+    defaults.keys().any(|known| known.split_once('.').is_some_and(|(group, _)| group == key))
+}
+
+/// Takes groups apart: `http` with `prefix` in it becomes `http.prefix`.
+fn flat(values: Map<String, Value>, is_group: &dyn Fn(&str) -> bool) -> Map<String, Value> {
+    let apart = |(key, value): (String, Value)| match value.kind {
+        ValueKind::Table(group) if is_group(&key) => {
+            group.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect()
+        }
+        _ => vec![(key, value)],
+    };
+    values.into_iter().flat_map(apart).collect()
 }
 
 fn file_layer(
@@ -86,7 +103,7 @@ fn file_layer(
         Some(line) => format!("{shown_path}:{line}"),
         None => shown_path.clone(),
     };
-    let layer = parse(&text, origin, &shown_path)?;
+    let layer = parse(&text, |key| is_group(key, defaults), origin, &shown_path)?;
     for key in layer.0.keys() {
         known(key, key, &origin(key), defaults)?;
     }
@@ -117,7 +134,7 @@ fn environment_layer(
             None if name == "CLOUDINARY_URL" => ("cloudinary_url".to_owned(), 0),
             None => continue,
             Some(_) if name == CONFIG_VARIABLE || name.starts_with(TEST_PREFIX) => continue,
-            Some(rest) => (rest.to_ascii_lowercase(), 1),
+            Some(rest) => (key_of_variable(rest, defaults), 1),
         };
         let origin = format!("environment variable {name}");
         // Capitals only: two spellings of one setting would have no order.
@@ -138,6 +155,13 @@ fn environment_layer(
         layer.0.insert(key.clone(), text_value(&key, text, &origin, defaults));
     }
     Ok(layer)
+}
+
+/// The key that a variable gives, by its name without our prefix: `HTTP_PREFIX` is `http.prefix`.
+fn key_of_variable(rest: &str, defaults: &BTreeMap<String, Value>) -> String {
+    let key = rest.to_ascii_lowercase();
+    let of_group = |known: &&String| known.contains('.') && known.replace('.', "_") == key;
+    defaults.keys().find(of_group).cloned().unwrap_or(key)
 }
 
 fn flag_layer(
@@ -195,7 +219,7 @@ fn known(
         });
     let cure = match meant {
         Some(meant) if origin.starts_with("environment") => {
-            format!("did you mean {PREFIX}{}?", meant.to_ascii_uppercase())
+            format!("did you mean {PREFIX}{}?", meant.to_ascii_uppercase().replace('.', "_"))
         }
         Some(meant) if origin.starts_with("flag") => {
             format!("did you mean --{}?", meant.replace('_', "-"))
@@ -212,13 +236,18 @@ fn known(
     })
 }
 
-fn parse(text: &str, origin: impl Fn(&str) -> String, name: &str) -> Result<Layer, SettingsError> {
+fn parse(
+    text: &str,
+    is_group: impl Fn(&str) -> bool,
+    origin: impl Fn(&str) -> String,
+    name: &str,
+) -> Result<Layer, SettingsError> {
     let values = Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
         .build()
         .and_then(|config| config.collect())
         .map_err(|cause| not_toml(&cause.to_string(), name))?;
-    let with_origin = values.into_iter().map(|(key, value)| {
+    let with_origin = flat(values, &is_group).into_iter().map(|(key, value)| {
         let origin = origin(&key);
         let value = Value::new(Some(&origin), value.kind);
         (key, value)
@@ -250,6 +279,16 @@ fn not_toml(report: &str, name: &str) -> SettingsError {
 
 /// The line, from 1, on which a key is set.
 fn line_of(key: &str, text: &str) -> Option<usize> {
+    let in_its_table = || {
+        let (group, name) = key.split_once('.')?;
+        let header = line_that_sets(group, text)?;
+        let rest: String = text.split_inclusive('\n').skip(header).collect();
+        line_that_sets(name, &rest).map(|line| header + line)
+    };
+    line_that_sets(key, text).or_else(in_its_table)
+}
+
+fn line_that_sets(key: &str, text: &str) -> Option<usize> {
     let sets = |line: &str| {
         let line = line.trim_start();
         let rest = line
@@ -281,7 +320,7 @@ mod tests {
     #[test]
     fn the_report_of_the_parser_keeps_its_place_and_loses_the_excerpt() {
         let text = "quiet = \"2s\"\ndatabase_url = \"postgres://u:s3cret@h/db\n";
-        let error = parse(text, |_| String::new(), "app.toml").unwrap_err();
+        let error = parse(text, |_| true, |_| String::new(), "app.toml").unwrap_err();
         let told = error.to_string();
         assert!(told.starts_with("settings file (app.toml:2): is not TOML: "), "{told}");
         assert!(!told.contains("s3cret"), "{told}");
@@ -292,6 +331,9 @@ mod tests {
         let text = "# quiet = 1\nquieter = 2\n  quiet=3\n[table]\n";
         assert_eq!(line_of("quiet", text), Some(3));
         assert_eq!(line_of("table", text), Some(4));
+        let text = "prefix = 1\n[http]\n\nprefix = 2\n";
+        assert_eq!(line_of("http.prefix", text), Some(4));
+        assert_eq!(line_of("http.prefix", "\nhttp.prefix = 2\n"), Some(2));
         assert_eq!(line_of("missing", text), None);
     }
 }

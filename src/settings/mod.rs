@@ -4,6 +4,7 @@
 
 mod database_url;
 mod error;
+mod http;
 mod layers;
 mod reader;
 mod remote;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use database_url::{Understood, UrlError, parse as parse_database_url, redact};
 pub use error::SettingsError;
+pub use http::HttpSettings;
 pub use remote::{LargeFiles, RemoteFiles, RemoteSettings};
 pub use upload_dir::{UploadDirError, check_upload_dir};
 
@@ -127,6 +129,8 @@ pub struct Settings {
     pub durable: Durable,
     /// Resolved: the directory itself, never empty.
     pub state_dir: PathBuf,
+    /// The settings `listen`, `token` and `http.prefix`.
+    pub http: HttpSettings,
     pub log_level: LogLevel,
     pub log_format: LogFormat,
 }
@@ -188,6 +192,7 @@ impl Settings {
                 &[("auto", Durable::Auto), ("always", Durable::Always), ("never", Durable::Never)],
             )?,
             state_dir: state_dir(&reader.text("state_dir")?, sources),
+            http: http::read(reader)?,
             log_level: reader.choice(
                 "log_level",
                 &[
@@ -253,7 +258,10 @@ fn state_dir(given: &str, sources: &Sources) -> PathBuf {
 
 /// What may be shown of a setting's value, whoever put a secret into it.
 fn shown(key: &str, value: &str) -> String {
-    if let Some(shown) = remote::shown(key, value) {
+    if key == "token" && !value.is_empty() {
+        // Not even its length: it tells how long guessing takes.
+        "(hidden)".into()
+    } else if let Some(shown) = remote::shown(key, value) {
         shown
     } else if (key == "database_url" && !value.is_empty()) || value.contains("://") {
         redact(value)

@@ -179,6 +179,14 @@ impl Given {
         }
     }
 
+    /// As [`Given::text`]; a whole number, as a file may give it, is text too.
+    pub(super) fn number_or_text(&self) -> Result<String, SettingsError> {
+        match &self.kind {
+            ValueKind::I64(number) => Ok(number.to_string()),
+            _ => self.text(),
+        }
+    }
+
     /// The word that was given, one of `words`. Words for yes and no may also be given as such.
     pub(super) fn word<'w>(&self, words: &[&'w str]) -> Result<&'w str, SettingsError> {
         let text = match &self.kind {

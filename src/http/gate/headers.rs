@@ -8,8 +8,7 @@ const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'self'; scri
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Somebody's upload is data: no script of it runs, and it is no page of this origin.
-const UPLOAD_POLICY: &str =
-    "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
+const UPLOAD_POLICY: &str = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
      frame-ancestors 'self'";
 
 const FIXED: [(HeaderName, &str); 5] = [
@@ -26,9 +25,7 @@ pub async fn harden(mut response: Response) -> Response {
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(POLICY));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -111,7 +111,8 @@ impl Gate {
     /// The session that these headers bring, if it is valid now.
     #[must_use]
     pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         cookies
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
@@ -142,7 +143,8 @@ impl Gate {
 /// The refusal to strangers.
 #[must_use]
 pub fn login_needed() -> Problem {
-    let detail = "this needs the token: send `Authorization: Bearer TOKEN`, or log in under admin/login";
+    let detail =
+        "this needs the token: send `Authorization: Bearer TOKEN`, or log in under admin/login";
     Problem::new(StatusCode::UNAUTHORIZED, detail)
 }
 
@@ -179,7 +181,8 @@ impl Gate {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let host = request.uri().authority().map(|authority| authority.as_str()).or(host);
         if !self.hosts.take(host) {
-            let detail = "this server answers to names of its own machine only (localhost, 127.0.0.1)";
+            let detail =
+                "this server answers to names of its own machine only (localhost, 127.0.0.1)";
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
         // Platforms ask for signs of life without a token, and a wrong one is no reason not to live.

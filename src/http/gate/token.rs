@@ -6,8 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// Fewer characters than this can be guessed.
-pub const SHORTEST: usize = 16;
+use crate::model::secret::SHORTEST_TOKEN;
 
 /// The secret that opens the gate. Never shown.
 #[derive(Clone)]
@@ -15,18 +14,20 @@ pub struct Token(String);
 
 /// A token that is too short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the token has {0} characters and can be guessed; use {SHORTEST} or more, from `openssl rand -hex 16`")]
+#[error(
+    "the token has {0} characters and can be guessed; use {SHORTEST_TOKEN} or more, from `openssl rand -hex 16`"
+)]
 pub struct TooShort(usize);
 
 impl Token {
     /// Takes an operator's token.
     ///
     /// # Errors
-    /// When it has fewer than [`SHORTEST`] characters.
+    /// When it has fewer than [`SHORTEST_TOKEN`] characters.
     pub fn parse(text: &str) -> Result<Self, TooShort> {
         let text = text.trim();
         match text.chars().count() {
-            length if length < SHORTEST => Err(TooShort(length)),
+            length if length < SHORTEST_TOKEN => Err(TooShort(length)),
             _ => Ok(Self(text.to_owned())),
         }
     }
