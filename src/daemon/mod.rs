@@ -5,6 +5,7 @@
 pub mod faces;
 mod guard;
 mod keeper;
+mod objects;
 mod state_file;
 pub mod summary;
 
@@ -72,7 +73,7 @@ impl Daemon {
         let capture = Capture::start(
             upload_dir.clone(),
             context.store.clone(),
-            context.remote.clone(),
+            context.objects.clone(),
             context.capture_options(),
             crate::model::Index::default(),
             context.health.clone(),

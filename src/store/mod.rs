@@ -4,10 +4,12 @@
 //! (`tests/store_contract`) holds all of them to what is written here.
 
 mod error;
+mod fresh;
 pub mod ledger;
 mod mysql;
 mod postgres;
 mod put;
+mod relocate;
 mod retry;
 mod rows;
 mod sqlite;
@@ -21,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
+pub use fresh::fresh_chunk_set;
 pub use ledger::ObjectLedger;
 
 pub use crate::model::Target;
@@ -116,6 +119,9 @@ pub struct ListQuery {
     pub search: Option<String>,
     /// Exactly this path.
     pub path: Option<UploadPath>,
+    /// Only ids above this one. With [`Sort::Id`] and a limit it goes through all entries page by page,
+    /// however many there are and whatever is stored meanwhile.
+    pub after_id: Option<i64>,
     /// Start of the MIME type, such as `image/`.
     pub mime: Option<String>,
     /// Where the bytes are.
@@ -135,6 +141,7 @@ pub struct ListQuery {
 pub enum Sort {
     #[default]
     Path,
+    Id,
     Size,
     Created,
     Updated,
@@ -255,11 +262,10 @@ pub trait Store: ObjectLedger + fmt::Debug {
 
     /// Moves a payload, in one transaction: the entry refers to the new place, and what it referred to
     /// before is let go of (chunks are removed, an object becomes loose). Readers see the one or the other.
-    /// Times and look of the entry stay. `false`, and nothing is written, when the entry is gone or no
-    /// longer as `from` and `sha256` say.
-    async fn relocate(&self, _relocation: &Relocation) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
+    /// Times and look of the entry stay. `true` as well when the payload is in the new place already.
+    /// `false`, and nothing is written, when the entry is gone or no longer as `from` and `sha256` say: what
+    /// was made for it at the new place is the caller's to clear away.
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError>;
 
     /// What the doctor asks.
     async fn facts(&self) -> Result<ServerFacts, StoreError>;

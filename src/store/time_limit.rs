@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::model::{Digest, UploadPath};
+use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal};
 use crate::store::{
-    Fetched, ListQuery, ServerFacts, Store, StoreError, Stored, Totals, Touch, Trouble,
+    Fetched, ListQuery, Relocation, ServerFacts, Store, StoreError, Stored, Totals, Touch, Trouble,
 };
 
 /// Makes a store with connections of its own.
@@ -207,6 +208,11 @@ impl Store for TimeLimited {
         self.limited(&operation, |store| async move { store.remove(ids).await }).await
     }
 
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
+        let operation = format!("move the payload of entry {}", relocation.id);
+        self.limited(&operation, |store| async move { store.relocate(relocation).await }).await
+    }
+
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         self.limited("look at the server", |store| async move { store.facts().await }).await
     }
@@ -216,4 +222,38 @@ impl Store for TimeLimited {
     }
 }
 
-impl crate::store::ObjectLedger for TimeLimited {}
+#[async_trait]
+impl ObjectLedger for TimeLimited {
+    async fn identity(&self) -> Result<String, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.identity().await };
+        self.limited("read the name of the cache", call).await
+    }
+
+    async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError> {
+        self.limited("claim an object", |store| async move { store.claim(content).await }).await
+    }
+
+    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        self.limited("release an object", |store| async move { store.release(claim).await }).await
+    }
+
+    async fn loosen(&self, objects: &[(Digest, String)]) -> Result<(), StoreError> {
+        let operation = format!("note {} loose objects", objects.len());
+        self.limited(&operation, |store| async move { store.loosen(objects).await }).await
+    }
+
+    async fn loose(&self, most: u32) -> Result<Vec<LooseObject>, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.loose(most).await };
+        self.limited("look for loose objects", call).await
+    }
+
+    async fn begin_removal(&self, object: &LooseObject) -> Result<Removal, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.begin_removal(object).await };
+        self.limited("begin to remove an object", call).await
+    }
+
+    async fn end_removal(&self, object: &LooseObject) -> Result<(), StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.end_removal(object).await };
+        self.limited("end the removal of an object", call).await
+    }
+}

@@ -4,7 +4,10 @@ mod app_file;
 mod chunks;
 mod connections;
 mod entries;
+mod ledger;
 mod lists;
+mod race;
+mod relocate;
 mod schema;
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,9 +18,10 @@ use std::time::Duration;
 
 use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, PayloadKind};
 use imagecached::model::{Digest, FileStat, UploadPath, base64};
+use imagecached::store::ledger::{LooseObject, Removal};
 use imagecached::store::{
-    self, Fetched, FetchedPayload, ListQuery, Options, Sort, Store, StoreError, Stored, Target,
-    Totals, Touch, Trouble,
+    self, Fetched, FetchedPayload, ListQuery, Options, PayloadPlace, Relocation, Sort, Store,
+    StoreError, Stored, Target, Totals, Touch, Trouble,
 };
 use sqlx::{ConnectOptions, Executor};
 use support::database::{Database, Kind};
@@ -52,7 +56,10 @@ mod cases {
     pub use super::chunks::*;
     pub use super::connections::*;
     pub use super::entries::*;
+    pub use super::ledger::*;
     pub use super::lists::*;
+    pub use super::race::*;
+    pub use super::relocate::*;
     pub use super::schema::*;
 }
 
@@ -75,6 +82,7 @@ contract! {
     old_sets_without_entry_are_swept
     odd_paths_are_told_apart
     lists_are_filtered_and_sorted
+    pages_by_id_meet_every_entry_once
     totals_count
     removing_takes_the_chunks_too
     two_instances_may_store_the_same_paths
@@ -85,6 +93,21 @@ contract! {
     a_row_that_cannot_be_read_hides_no_other
     access_is_noted
     a_refused_value_is_told_and_the_rest_can_be_stored
+    a_cache_has_one_name
+    a_cache_of_the_first_version_is_upgraded
+    a_claim_holds_a_removal_off
+    a_removal_holds_claims_off
+    an_object_that_an_entry_refers_to_stays
+    a_removal_that_died_is_begun_again
+    an_object_let_go_of_again_is_looked_at_again
+    claims_end_after_two_days
+    loose_objects_are_listed_oldest_first
+    entries_let_go_of_their_objects
+    what_has_no_name_is_not_let_go_of
+    claims_and_removals_exclude_each_other
+    a_payload_moves_and_all_else_stays
+    only_what_was_read_is_moved
+    a_large_chunk_set_is_moved_away_whole
 }
 
 fn path(text: &str) -> UploadPath {
@@ -105,6 +128,16 @@ fn entry(at: &str, bytes: &[u8], mtime_ns: i64) -> NewEntry {
 
 fn chunked(at: &str, bytes: &[u8], payload: NewPayload) -> NewEntry {
     NewEntry { payload, ..entry(at, bytes, 1) }
+}
+
+/// An entry whose bytes are in an object store.
+fn remote(at: &str, bytes: &[u8]) -> NewEntry {
+    NewEntry { payload: NewPayload::Url(url(bytes)), ..entry(at, bytes, 1) }
+}
+
+/// Where an object store has these bytes.
+fn url(bytes: &[u8]) -> String {
+    format!("s3://shop/{}", Digest::of(bytes))
 }
 
 /// Bytes that no two seeds share.
@@ -159,6 +192,19 @@ async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
         read.insert(at, bytes);
     }
     read
+}
+
+async fn id(store: &dyn Store, at: &str) -> i64 {
+    stored(store, at).await.id
+}
+
+/// A moment `hours` ago, as the database writes it.
+fn hours_ago(database: &Database, hours: u32) -> String {
+    match database.kind {
+        Kind::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{hours} hours')"),
+        Kind::Postgres | Kind::PgBouncer => format!("now() - interval '{hours} hours'"),
+        Kind::MariaDb => format!("utc_timestamp(6) - interval {hours} hour"),
+    }
 }
 
 async fn chunk_rows(database: &Database) -> i64 {

@@ -4,6 +4,7 @@
 //! keys touches. Sessions are made alike: strict mode, UTC, `utf8mb4`.
 
 mod facts;
+mod ledger;
 mod read;
 mod schema;
 mod write;
@@ -20,9 +21,10 @@ use tokio::sync::OnceCell;
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
+use crate::store::put;
 use crate::store::retry::{answers, unit};
 use crate::store::{
-    Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+    Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
 
 /// Proxies cut connections that idle for half an hour.
@@ -292,6 +294,18 @@ impl Store for MySql {
         Ok(removed)
     }
 
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
+        let operation = format!("move the payload of entry {}", relocation.id);
+        self.fits(&operation, put::bytes_of(&relocation.to)).await?;
+        let done = unit(|| self.relocate_once(relocation)).await;
+        let done = self.told(operation, done).await?;
+        if let Some(set) = done.large {
+            // The payload is in its new place; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(done.moved)
+    }
+
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         let done = unit(|| self.facts_once()).await;
         self.told("ask the server about itself", done).await
@@ -301,5 +315,3 @@ impl Store for MySql {
         self.pool.close().await;
     }
 }
-
-impl crate::store::ObjectLedger for MySql {}

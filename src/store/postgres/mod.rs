@@ -5,6 +5,7 @@
 //! server connection may be another one. No `SET`, no session locks, no `LISTEN`, no temporary tables.
 
 mod facts;
+mod ledger;
 mod read;
 mod schema;
 mod write;
@@ -23,7 +24,7 @@ use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
 use crate::store::error::{StoreError, judge_schema};
 use crate::store::retry::{answers, unit};
 use crate::store::{
-    Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+    Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
 
 /// Proxies cut connections that idle for half an hour.
@@ -226,6 +227,16 @@ impl Store for Postgres {
         Ok(removed)
     }
 
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
+        let done = unit(|| self.relocate_once(relocation)).await;
+        let done = self.told(format!("move the payload of entry {}", relocation.id), done).await?;
+        if let Some(set) = done.large {
+            // The payload is in its new place; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(done.moved)
+    }
+
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         let done = unit(|| self.facts_once()).await;
         let mut facts = self.told("ask the server about itself", done).await?;
@@ -237,5 +248,3 @@ impl Store for Postgres {
         self.pool.close().await;
     }
 }
-
-impl crate::store::ObjectLedger for Postgres {}

@@ -5,6 +5,7 @@
 //! the app gets a turn. Journal mode and page size are chosen only for a file that is ours.
 
 mod facts;
+mod ledger;
 mod read;
 mod schema;
 mod write;
@@ -26,7 +27,7 @@ use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
 use crate::store::error::{MIGRATE, StoreError, judge_schema};
 use crate::store::retry::{begin_with, unit};
 use crate::store::{
-    Fetched, ListQuery, Options, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+    Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
 
 /// How long a write waits for the app's.
@@ -271,6 +272,16 @@ impl Store for Sqlite {
         Ok(removed)
     }
 
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
+        let done = unit(|| self.relocate_once(relocation)).await;
+        let done = self.told(format!("move the payload of entry {}", relocation.id), done).await?;
+        if let Some(set) = done.large {
+            // The payload is in its new place; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(done.moved)
+    }
+
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         let done = unit(|| self.facts_once()).await;
         self.told("look at the file", done).await
@@ -280,5 +291,3 @@ impl Store for Sqlite {
         self.pool.close().await;
     }
 }
-
-impl crate::store::ObjectLedger for Sqlite {}

@@ -33,18 +33,36 @@ macro_rules! micros {
     };
 }
 
+pub(super) use micros;
+
+macro_rules! known {
+    () => {
+        concat!(
+            "SELECT original_path, id, sha256, mtime_ns, mode, ",
+            place!(),
+            ", chunk_set, content_type, object_id, file_size, image_url FROM image_cache "
+        )
+    };
+}
+
 /// What is stored under `paths`.
 pub(super) async fn known(
     connection: &mut SqliteConnection,
     paths: &[&str],
 ) -> Result<HashMap<String, Known>> {
-    let sql = concat!(
-        "SELECT original_path, id, sha256, mtime_ns, mode, ",
-        place!(),
-        ", chunk_set, content_type, object_id, file_size
-         FROM image_cache WHERE original_path IN (SELECT value FROM json_each(?))"
-    );
-    rows::known(&sqlx::query(sql).bind(json(&paths)).fetch_all(connection).await?)
+    let sql = concat!(known!(), "WHERE original_path IN (SELECT value FROM json_each(?))");
+    let found = sqlx::query(sql).bind(json(&paths)).fetch_all(connection).await?;
+    found.iter().map(rows::known).collect()
+}
+
+/// The entry of this id.
+pub(super) async fn known_by_id(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Option<Known>> {
+    let sql = concat!(known!(), "WHERE id = ?");
+    let found = sqlx::query(sql).bind(id).fetch_optional(connection).await?;
+    found.map(|row| Ok(rows::known(&row)?.1)).transpose()
 }
 
 impl Sqlite {
@@ -126,6 +144,9 @@ impl Sqlite {
         if let Some(path) = &wanted.path {
             sql.push(" AND original_path = ").push_bind(path.as_str());
         }
+        if let Some(id) = wanted.after_id {
+            sql.push(" AND id > ").push_bind(id);
+        }
         if let Some(start) = &wanted.mime {
             sql.push(" AND instr(content_type_header, ").push_bind(start).push(") = 1");
         }
@@ -139,6 +160,7 @@ impl Sqlite {
         }
         sql.push(" ORDER BY ").push(match wanted.sort {
             Sort::Path => "original_path",
+            Sort::Id => "id",
             Sort::Size => "file_size",
             Sort::Created => "created_at",
             Sort::Updated => "updated_at",
