@@ -39,10 +39,7 @@ pub async fn for_people(
     let frame = Frame::of(&site, &visitor(&site.gate, &headers), &headers, &uri);
     let is_stranger = problem.status() == StatusCode::UNAUTHORIZED;
     if is_stranger && reads {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("next", &frame.here)
-            .finish();
-        return Redirect::to(&format!("{}/login?{query}", frame.root)).into_response();
+        return Redirect::to(&frame.login_address()).into_response();
     }
     let wait = problem.retry_after.map(std::time::Duration::from_secs);
     let page = Page {

@@ -119,6 +119,13 @@ impl Frame {
         Self { tab, ..self }
     }
 
+    /// The login, and the way back to this page.
+    pub fn login_address(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let query = query.append_pair("next", &self.here).finish();
+        format!("{}/login?{query}", self.root)
+    }
+
     /// Whether a page of the navigation is this one, as `aria-current` says it.
     pub fn is_on(&self, tab: &Tab) -> bool {
         self.tab == *tab

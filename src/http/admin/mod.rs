@@ -65,6 +65,7 @@ pub fn pages(site: Arc<Site>) -> Router {
         .route("/admin", any(elsewhere))
         .route("/admin/{*rest}", any(elsewhere))
         .layer(Extension(doctor::Memory::default()))
+        .layer(Extension(events::Watched::default()))
         .with_state(site)
 }
 
