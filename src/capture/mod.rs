@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub objects: Option<Arc<Objects>>,
     remote_rest: object::Rest,
     limits: trouble::Limits,
+    /// When this began, nanoseconds since 1970.
+    started_ns: i64,
     budget: Arc<Semaphore>,
 }
 
@@ -136,6 +138,7 @@ impl Capture {
             objects,
             remote_rest: object::Rest::default(),
             limits: trouble::Limits::default(),
+            started_ns: reader::now_ns(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();

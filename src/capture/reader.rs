@@ -49,8 +49,8 @@ pub struct Prepared {
 /// What is known about a file beside its contents.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
-    /// When it was first noticed.
-    pub since: Instant,
+    /// When its writer closed it, where that was noticed.
+    pub closed: Option<Instant>,
     /// When it was last looked at, nanoseconds since 1970.
     pub looked_at_ns: i64,
     /// Something is stored under its path already.
@@ -108,7 +108,7 @@ impl Reader {
             return Err(Outcome::Unsettled(stat));
         }
         let held_open = writers == Writers::Some;
-        let mut seen = Seen { since: due.since, looked_at_ns: 0, stored_before };
+        let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before };
         let place = self.shared.options.places.of(stat.size);
         if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
             let permit = self.permit(MEMORY_BYTES);

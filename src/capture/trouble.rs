@@ -97,7 +97,8 @@ pub fn database_back(shared: &Shared) {
     }
 }
 
-fn now() -> Timestamp {
+/// This machine's clock.
+pub fn now() -> Timestamp {
     let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
 }

@@ -5,13 +5,14 @@
 //! in statements of about a megabyte.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
 use crate::capture::large::{Became, LargeFile, Streamed};
 use crate::capture::object::Uploaded;
-use crate::capture::reader::{Prepared, Ready, Seen};
+use crate::capture::reader::{Prepared, Ready, Seen, now_ns};
 use crate::capture::{Shared, object, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
@@ -172,13 +173,27 @@ impl Writer {
             Became::Safe => {
                 Counters::add(&counters.captured_files, 1);
                 Counters::add(&counters.captured_bytes, stat.size);
-                let unsafe_ms = seen.since.elapsed().as_millis() as u64;
+                let unsafe_for = self.unsafe_for(stat, seen);
+                self.shared.health.note_captured(trouble::now(), unsafe_for);
+                let unsafe_ms = unsafe_for.as_millis() as u64;
                 tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
             }
             Became::Unchanged => Counters::add(&counters.unchanged_files, 1),
             Became::LeftOut => Counters::add(&counters.left_out_files, 1),
         }
         self.shared.queue.report(path, Outcome::Done);
+    }
+
+    /// How long a file that is safe now was not: since its writer closed it. Where nobody told of that,
+    /// since it last changed, or since we have been here to store it.
+    fn unsafe_for(&self, stat: &FileStat, seen: &Seen) -> Duration {
+        match seen.closed {
+            Some(closed) => closed.elapsed(),
+            None => {
+                let since = stat.ctime_ns.max(self.shared.started_ns);
+                Duration::from_nanos(now_ns().saturating_sub(since).try_into().unwrap_or(0))
+            }
+        }
     }
 
     async fn give_back(&self, files: &mut [Pending], error: &StoreError) {

@@ -10,6 +10,7 @@ use crate::daemon::State;
 use crate::doctor::{self, Patient};
 use crate::model::health::Health;
 use crate::model::places::{Large, Places};
+use crate::model::recent_lines::RecentLines;
 use crate::model::settle::Rules;
 use crate::objects::Objects;
 use crate::process::Platform;
@@ -41,7 +42,7 @@ pub struct Context {
 
 impl Context {
     /// Makes the parts.
-    pub fn new(settings: Settings) -> Result<Self, Failure> {
+    pub fn new(settings: Settings, recent: Arc<RecentLines>) -> Result<Self, Failure> {
         let options = store::Options {
             connections: settings.database_connections,
             // Shorter than the wait itself: the pool tells why it has no connection only at the end.
@@ -55,7 +56,7 @@ impl Context {
             Arc::new(Objects::new(remote, store.clone(), database, settings.remote.remove_objects))
         });
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        let (settings, health) = (Arc::new(settings), Arc::default());
+        let (settings, health) = (Arc::new(settings), Arc::new(Health::new(recent)));
         Ok(Self { settings, store, remote, objects, health, platform })
     }
 

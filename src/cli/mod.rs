@@ -25,12 +25,14 @@ mod watch;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::logs;
+use crate::model::recent_lines::RecentLines;
 use crate::settings::{self, Loaded, LogLevel, Sources};
 
 const ABOUT: &str = "Keeps the files that people upload safe on platforms whose disk is thrown away at every deploy";
@@ -147,14 +149,15 @@ fn begin(cli: Cli) -> Result<ExitCode, Failure> {
         (_, LogLevel::Info) => LogLevel::Warn,
         (_, level) => level,
     };
-    logs::init(settings.log_format, level, std::io::stderr().is_terminal())
+    let recent = Arc::<RecentLines>::default();
+    logs::init(settings.log_format, level, std::io::stderr().is_terminal(), recent.clone())
         .map_err(Failure::other)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("cannot start the runtime: {error}")))?;
-    let code = runtime.block_on(command(cli.command, loaded.settings));
+    let code = runtime.block_on(command(cli.command, loaded.settings, recent));
     // What still hangs on a dead connection or disk must not keep the program from ending.
     runtime.shutdown_background();
     code
@@ -185,8 +188,12 @@ fn load(cli: &Cli) -> Result<Loaded, Failure> {
     Ok(settings::load(&Sources::of_process(cli.flags.config.clone(), flags)?)?)
 }
 
-async fn command(command: Command, settings: settings::Settings) -> Result<ExitCode, Failure> {
-    let context = Context::new(settings)?;
+async fn command(
+    command: Command,
+    settings: settings::Settings,
+    recent: Arc<RecentLines>,
+) -> Result<ExitCode, Failure> {
+    let context = Context::new(settings, recent)?;
     let store = context.store.clone();
     let exit = match command {
         Command::Run(run) => return run.run(context).await,

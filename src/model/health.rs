@@ -3,11 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
+use crate::model::latency::{Histogram, Latencies, Minute};
+use crate::model::recent_lines::RecentLines;
 
 /// As many errors are kept.
 const LAST_ERRORS: usize = 10;
@@ -70,6 +73,7 @@ struct Parts {
     watcher: Watcher,
     database_away: Option<String>,
     errors: VecDeque<LastError>,
+    latencies: Latencies,
 }
 
 /// How the program is doing.
@@ -77,10 +81,18 @@ struct Parts {
 pub struct Health {
     /// Counts since the start.
     pub counters: Counters,
+    /// The last lines of the log.
+    pub recent_lines: Arc<RecentLines>,
     parts: Mutex<Parts>,
 }
 
 impl Health {
+    /// All well so far. `recent_lines` is what the log keeps.
+    #[must_use]
+    pub fn new(recent_lines: Arc<RecentLines>) -> Self {
+        Self { recent_lines, ..Self::default() }
+    }
+
     fn parts(&self) -> MutexGuard<'_, Parts> {
         // The parts are plain values: a panic elsewhere leaves none of them half-written.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,6 +121,29 @@ impl Health {
     #[must_use]
     pub fn database_away(&self) -> Option<String> {
         self.parts().database_away.clone()
+    }
+
+    /// Notes that a file became safe at `now` (this machine's clock), so long after it was closed.
+    pub fn note_captured(&self, now: Timestamp, took: Duration) {
+        self.parts().latencies.note(now, took);
+    }
+
+    /// When the last file became safe, since the process started; by this machine's clock.
+    #[must_use]
+    pub fn last_capture(&self) -> Option<Timestamp> {
+        self.parts().latencies.last()
+    }
+
+    /// The close-to-commit times of all files since the process started.
+    #[must_use]
+    pub fn latencies(&self) -> Histogram {
+        self.parts().latencies.histogram()
+    }
+
+    /// The close-to-commit times of the last hour by minute, oldest first, empty minutes too.
+    #[must_use]
+    pub fn last_hour(&self, now: Timestamp) -> Vec<Minute> {
+        self.parts().latencies.last_hour(now)
     }
 
     /// Keeps an error for the status.

@@ -37,6 +37,7 @@ struct Page<'p> {
 struct Found {
     count: u64,
     count_shown: String,
+    button: String,
     bytes: String,
     in_use: String,
     days: String,
@@ -64,6 +65,7 @@ pub async fn page(
             Some(Found {
                 count,
                 count_shown: (frame.t.entries_count)(count),
+                button: (frame.t.cleanup_do)(count),
                 bytes: language.size(bytes),
                 in_use: (frame.t.in_use)(candidates.in_use.len() as u64),
                 days: (frame.t.days_count)(u64::from(days)),

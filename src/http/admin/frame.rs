@@ -127,8 +127,8 @@ impl Frame {
     }
 
     /// Whether a page of the navigation is this one, as `aria-current` says it.
-    pub fn is_on(&self, tab: &Tab) -> bool {
-        self.tab == *tab
+    pub fn is_on(&self, tab: Tab) -> bool {
+        self.tab == tab
     }
 }
 

@@ -41,6 +41,7 @@ pub fn sort_name(sort: Sort) -> &'static str {
         Sort::Created => "created",
         Sort::Updated => "updated",
         Sort::Accessed => "accessed",
+        Sort::Id => "id",
     }
 }
 

@@ -30,8 +30,8 @@ pub struct Due {
     pub path: UploadPath,
     /// When it was first noticed since it was last safe.
     pub since: Instant,
-    /// Its writer has closed it.
-    pub closed: bool,
+    /// Its writer has closed it; when that was noticed, for the first time since it was last safe.
+    pub closed: Option<Instant>,
     /// How it looked before, and for how long it has looked so.
     pub seen: Option<(FileStat, Duration)>,
 }
@@ -46,7 +46,7 @@ impl Due {
         };
         match writers {
             Writers::None => true,
-            Writers::Unknown => self.closed || unchanged_for >= rules.quiet,
+            Writers::Unknown => self.closed.is_some() || unchanged_for >= rules.quiet,
             Writers::Some => unchanged_for >= rules.held_open,
         }
     }
@@ -65,10 +65,10 @@ mod tests {
 
     #[test]
     fn the_kernels_word_decides_where_it_has_one() {
-        let due = |closed, seen| Due {
+        let due = |closed: bool, seen| Due {
             path: UploadPath::parse("a").unwrap(),
             since: Instant::now(),
-            closed,
+            closed: closed.then(Instant::now),
             seen,
         };
         let fresh = due(false, None);

@@ -50,7 +50,8 @@ pub enum Outcome {
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
-    closed: bool,
+    /// When its writer closed it, as far as that was noticed.
+    closed: Option<Instant>,
     seen: Option<(FileStat, Instant)>,
     failures: u32,
     /// How often it was unsettled since [`Settle::hurry`].
@@ -164,7 +165,9 @@ impl Settle {
                     }
                 }
                 Stage::Queued(key) => {
-                    file.closed |= sign == Sign::Closed;
+                    if sign == Sign::Closed {
+                        file.closed.get_or_insert(now);
+                    }
                     let due = now + delay;
                     // A sign never makes a file wait longer; a scan that finds a file which has
                     // failed before says nothing new.
@@ -181,7 +184,7 @@ impl Settle {
             None => {
                 let waiting = Waiting {
                     since: now,
-                    closed: sign == Sign::Closed,
+                    closed: (sign == Sign::Closed).then_some(now),
                     seen: None,
                     failures: 0,
                     delays: 0,
@@ -230,7 +233,7 @@ impl Settle {
                 file.failures = 0;
                 file.seen = None;
             }
-            file.closed = sign == Sign::Closed;
+            file.closed = (sign == Sign::Closed).then_some(since);
             self.queue(path.clone(), now);
             return;
         }
@@ -242,7 +245,7 @@ impl Settle {
             }
             Outcome::Returned => Duration::ZERO,
             Outcome::Changed => {
-                file.closed = false;
+                file.closed = None;
                 TOUCH_DELAY
             }
             Outcome::Unsettled(stat) => {
@@ -317,7 +320,7 @@ mod tests {
         assert_eq!(settle.next(now), None);
         settle.note(path("a"), Sign::Closed, now);
         let due = settle.next(now).unwrap();
-        assert!(due.closed);
+        assert!(due.closed.is_some());
         assert_eq!(settle.next(now + RULES.held_open), None);
         settle.report(&path("a"), Outcome::Done, now);
         assert_eq!(settle.unsaved(), 0);
@@ -342,7 +345,7 @@ mod tests {
         assert_eq!(settle.next(later), None, "handed out twice");
         settle.report(&path("a"), Outcome::Done, later);
         let due = settle.next(later).unwrap();
-        assert!(due.closed);
+        assert!(due.closed.is_some());
         assert_eq!(due.since, later);
     }
 
@@ -353,7 +356,7 @@ mod tests {
         settle.next(now).unwrap();
         settle.report(&path("a"), Outcome::Returned, now);
         let due = settle.next(now).unwrap();
-        assert!(due.closed);
+        assert!(due.closed.is_some());
         assert_eq!(due.since, now);
     }
 

@@ -9,8 +9,11 @@
 //!
 //! docs/logs.md lists the events; a test keeps that list and the source together.
 
+mod keep;
+
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use tracing::Subscriber;
 use tracing::field::Field;
@@ -20,20 +23,30 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use crate::logs::keep::Keep;
+use crate::model::recent_lines::RecentLines;
 use crate::settings::{LogFormat, LogLevel};
 
 /// Whether a line that cannot be written is complained about on standard error: that panics where
 /// standard error is what is closed.
 const COMPLAIN: bool = false;
 
-/// Starts logging to standard error, which is a `terminal` or not.
+/// Starts logging to standard error, which is a `terminal` or not. Lines of importance `info` and above
+/// are kept in `recent` as well, whatever `level` is.
 ///
 /// # Errors
 /// When logging has been started already.
-pub fn init(format: LogFormat, level: LogLevel, terminal: bool) -> Result<(), TryInitError> {
-    subscriber(format, level, terminal, io::stderr).try_init()
+pub fn init(
+    format: LogFormat,
+    level: LogLevel,
+    terminal: bool,
+    recent: Arc<RecentLines>,
+) -> Result<(), TryInitError> {
+    let keep = Keep(recent).with_filter(filter(LogLevel::Info));
+    subscriber(format, level, terminal, io::stderr).with(keep).try_init()
 }
 
 fn subscriber<W>(
@@ -41,7 +54,7 @@ fn subscriber<W>(
     level: LogLevel,
     terminal: bool,
     writer: W,
-) -> impl Subscriber + Send + Sync
+) -> impl Subscriber + for<'span> LookupSpan<'span> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -72,7 +85,7 @@ where
             .log_internal_errors(COMPLAIN)
             .boxed(),
     };
-    tracing_subscriber::registry().with(filter(level)).with(layer)
+    tracing_subscriber::registry().with(layer.with_filter(filter(level)))
 }
 
 /// Our own lines from `level` on; other crates speak up for warnings only.
@@ -188,6 +201,23 @@ mod tests {
         assert!(lines.contains("ours") && lines.contains("their warning"), "{lines}");
         assert!(!lines.contains("theirs"), "{lines}");
         assert_eq!(written(LogFormat::Logfmt, LogLevel::Error, false, all), "");
+    }
+
+    #[test]
+    fn lines_are_kept_for_the_panel_even_where_fewer_are_written() {
+        let recent = Arc::<RecentLines>::default();
+        let keep = Keep(recent.clone()).with_filter(filter(LogLevel::Info));
+        let subscriber = subscriber(LogFormat::Auto, LogLevel::Error, false, io::sink).with(keep);
+        tracing::subscriber::with_default(subscriber, || {
+            speak();
+            debug!(event = "captured", "too small a thing");
+            warn!(event = "skipped", path = %"a b", "not cached");
+        });
+        let lines = recent.after(0);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!((&*lines[0].event, &*lines[0].message), ("captured", "3 files are safe"));
+        assert_eq!(lines[0].fields[0], ("files".to_owned(), "3".to_owned()));
+        assert_eq!(lines[1].fields, [("path".to_owned(), "a b".to_owned())]);
     }
 
     #[test]
