@@ -130,6 +130,7 @@ impl Context {
             settings: settings.clone(),
             store: self.store.clone(),
             remote: self.remote.clone(),
+            objects: self.objects.clone(),
             upload_dir,
             platform: self.platform.clone(),
             daemon: daemon.map(|state| doctor::Daemon {

@@ -63,39 +63,6 @@ impl Doctor {
     }
 }
 
-<<<<<<< HEAD
-fn patient(context: &Context) -> Result<Patient, Failure> {
-    let settings = &context.settings;
-    let upload_dir = check_upload_dir(
-        &settings.upload_dir,
-        settings.allow_any_upload_dir,
-        &std::env::current_dir()?,
-        std::env::home_dir().as_deref(),
-    )
-    .map(UploadDir::new);
-    let daemon =
-        upload_dir.as_ref().ok().and_then(|dir| State::read(&settings.state_dir, dir.root()));
-    Ok(Patient {
-        settings: settings.clone(),
-        store: context.store.clone(),
-        remote: context.remote.clone(),
-        objects: context.objects.clone(),
-        upload_dir,
-        platform: context.platform.clone(),
-        daemon: daemon.map(|state| Daemon {
-            pid: state.pid,
-            unsaved: state.unsaved,
-            watcher: state.watcher,
-            database_away: state.database_away,
-            restore_finished: state.restore_finished,
-            damaged_entries: state.damaged_entries,
-            last_errors: state.last_errors,
-        }),
-    })
-}
-
-=======
->>>>>>> http-daemon
 fn as_json(finding: &Finding) -> Value {
     json!({
         "severity": finding.severity.as_str(),
