@@ -33,7 +33,6 @@ struct Page<'p> {
     guarded: bool,
     search: &'p str,
     days: String,
-    limit: u32,
     kinds: Vec<Choice>,
     payloads: Vec<Choice>,
     on_disk: Vec<Choice>,
@@ -172,7 +171,6 @@ pub async fn page(
         guarded: site.guard.is_some(),
         search: wanted.search.as_deref().unwrap_or(""),
         days: wanted.days.map(|days| days.to_string()).unwrap_or_default(),
-        limit: wanted.limit,
         kinds: choices(
             kinds
                 .map(|(value, name)| Choice { value, name, chosen: wanted.kind == Some(value) })

@@ -14,9 +14,11 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::http::{Problem, Site};
+use crate::model::recent_lines::{Importance, Line};
 
 use super::frame::Frame;
 use super::language::Language;
+use super::message::Tone;
 use super::status::Status;
 
 /// Pages that are kept up to date at a time. Each holds a connection, and there are only so many.
@@ -65,8 +67,28 @@ pub fn latest(site: &Site, language: Language) -> Vec<EventLine> {
 }
 
 /// The lines after a number, oldest first, and the number of the last one.
-fn since(_site: &Site, after: u64, _language: Language) -> (u64, Vec<EventLine>) {
-    (after, Vec::new())
+fn since(site: &Site, after: u64, language: Language) -> (u64, Vec<EventLine>) {
+    let lines = site.health.recent_lines.after(after);
+    let last = lines.last().map_or(after, |line| line.number);
+    (last, lines.iter().map(|line| EventLine::of(line, language)).collect())
+}
+
+impl EventLine {
+    fn of(line: &Line, language: Language) -> Self {
+        let tone = match line.level {
+            Importance::Info => Tone::Calm,
+            Importance::Warn => Tone::Warning,
+            Importance::Error => Tone::Bad,
+        };
+        let mut text = line.message.clone();
+        for (name, value) in line.fields.iter().filter(|(_, value)| !value.is_empty()) {
+            // What the message says already is not said again.
+            if !line.message.contains(value.as_str()) {
+                text.push_str(&format!("  {name}={value}"));
+            }
+        }
+        Self { tone: tone.as_str(), clock: language.clock(line.at), text }
+    }
 }
 
 /// The stream that a page listens to.

@@ -95,11 +95,6 @@ impl Language {
         self.digits(&grouped)
     }
 
-    /// A number that names rather than counts, such as an id or a mode: no groups.
-    pub fn name_number(self, number: impl std::fmt::Display) -> String {
-        self.digits(&number.to_string())
-    }
-
     /// A size with as many digits as a person wants: `1.6 MiB`.
     pub fn size(self, bytes: u64) -> String {
         let units = match self {

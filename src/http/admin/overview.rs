@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use crate::http::{Guard, Problem, Site};
 use crate::model::Timestamp;
+use crate::model::latency::Minute;
 use crate::store::Totals;
 
 use super::change::Change;
@@ -127,8 +128,50 @@ async fn growth(site: &Site, language: Language) -> Option<Plot> {
 
 /// How long files took from their close to their commit, in the last hour.
 fn latency(site: &Site, language: Language) -> Option<Plot> {
-    let _ = (site, language, Line { kind: "", name: "", path: plot::path(&[], 1.0) });
-    None
+    // Where nobody captures, there is nothing to be fast at.
+    site.guard.as_ref()?;
+    let text = language.texts();
+    let hour = site.health.last_hour(now());
+    let seconds = |shown: fn(&Minute) -> Duration| -> Vec<Option<f64>> {
+        let value = |minute: &Minute| (minute.count > 0).then(|| shown(minute).as_secs_f64());
+        hour.iter().map(value).collect()
+    };
+    let (typical, slow) = (seconds(|minute| minute.p50), seconds(|minute| minute.p99));
+    let largest = |values: &[Option<f64>]| values.iter().flatten().copied().fold(0.0, f64::max);
+    let top = plot::round_up(largest(&slow));
+    let busy: Vec<_> = hour.iter().filter(|minute| minute.count > 0).collect();
+    let files: u64 = busy.iter().map(|minute| minute.count).sum();
+    let shown = |time: Duration| language.seconds(time.as_secs_f64());
+    let row = |minute: &&Minute| {
+        vec![
+            language.clock(minute.begins),
+            language.number(minute.count),
+            shown(minute.p50),
+            shown(minute.p99),
+            shown(minute.max),
+        ]
+    };
+    let summary = if busy.is_empty() {
+        text.speed_none.to_owned()
+    } else {
+        let worst = busy.iter().map(|minute| minute.max).max().unwrap_or_default();
+        (text.speed_summary)(files, &shown(worst))
+    };
+    Some(Plot {
+        id: "speed",
+        title: text.speed,
+        summary,
+        bars: Vec::new(),
+        lines: vec![
+            Line { kind: "slow", name: text.slow, path: plot::path(&slow, top) },
+            Line { kind: "typical", name: text.typical, path: plot::path(&typical, top) },
+        ],
+        top: language.seconds(top),
+        from: text.an_hour_ago.to_owned(),
+        until: text.now.to_owned(),
+        columns: vec![text.time, text.files, text.typical, text.slow, text.slowest],
+        rows: busy.iter().rev().map(row).collect(),
+    })
 }
 
 /// The moment by this machine's clock.

@@ -81,14 +81,12 @@ pub static ENGLISH: Texts = Texts {
     nobody_guards_detail: "This process has no upload directory. Whether every upload is safe is known to \
                            the one beside the app.",
 
-    reason: "Reason",
     unsaved: "Not safe yet",
     unsaved_explained: "seen, and not in the database",
     files_size: "Size of the files",
     database_size: "Size in the database",
     without_data: "without data",
     without_data_explained: "These entries cannot be restored.",
-    captured: "Stored since the start",
     captured_explained: "files, by this process",
     watcher: "Watcher",
     watcher_watching: "Watching",
@@ -105,8 +103,8 @@ pub static ENGLISH: Texts = Texts {
     growth_summary: |files, size| format!("{files} entries with {size} in the last 30 days."),
     growth_bar: |day, entries, size| format!("{day}: {entries} entries, {size}"),
     speed: "From close to commit",
-    speed_summary: |typical, slow| {
-        format!("In the last hour half of the files were safe within {typical}, 99 of 100 within {slow}.")
+    speed_summary: |stored, worst| {
+        format!("{} in the last hour; the slowest was safe after {worst}.", files(stored))
     },
     speed_none: "No file was stored in the last hour.",
     typical: "Half within",
@@ -124,7 +122,6 @@ pub static ENGLISH: Texts = Texts {
     events: "Last events",
     no_events: "Nothing has happened yet.",
     live: "live",
-    not_live: "Load the page again to see what is new.",
     cache_all: "Store what is missing",
     restore_all: "Restore what is missing",
     look_at_doctor: "Ask the doctor",
@@ -248,7 +245,6 @@ pub static ENGLISH: Texts = Texts {
     damaged_cure_disk: "Its file is on the disk: store it again.",
     damaged_cure: "Its file is not on a disk that this process sees. Bring a backup back, or delete the entry.",
     download: "Download",
-    open: "Open",
 
     cleanup_explained: "Removes entries that nobody has used for long. A file that is on the disk counts as in \
                         use, and its entry stays.",

@@ -71,14 +71,12 @@ pub struct Texts {
     pub nobody_guards_detail: &'static str,
 
     // The overview.
-    pub reason: &'static str,
     pub unsaved: &'static str,
     pub unsaved_explained: &'static str,
     pub files_size: &'static str,
     pub database_size: &'static str,
     pub without_data: &'static str,
     pub without_data_explained: &'static str,
-    pub captured: &'static str,
     pub captured_explained: &'static str,
     pub watcher: &'static str,
     pub watcher_watching: &'static str,
@@ -93,7 +91,7 @@ pub struct Texts {
     pub growth_summary: fn(&str, &str) -> String,
     pub growth_bar: fn(&str, &str, &str) -> String,
     pub speed: &'static str,
-    pub speed_summary: fn(&str, &str) -> String,
+    pub speed_summary: fn(u64, &str) -> String,
     pub speed_none: &'static str,
     pub typical: &'static str,
     pub slowest: &'static str,
@@ -110,7 +108,6 @@ pub struct Texts {
     pub events: &'static str,
     pub no_events: &'static str,
     pub live: &'static str,
-    pub not_live: &'static str,
     pub cache_all: &'static str,
     pub restore_all: &'static str,
     pub look_at_doctor: &'static str,
@@ -208,7 +205,6 @@ pub struct Texts {
     pub damaged_cure_disk: &'static str,
     pub damaged_cure: &'static str,
     pub download: &'static str,
-    pub open: &'static str,
 
     // Cleanup.
     pub cleanup_explained: &'static str,

@@ -83,14 +83,12 @@ pub static PERSIAN: Texts = Texts {
     nobody_guards_detail: "این پردازه به پوشهٔ آپلود دسترسی ندارد. اینکه همهٔ آپلودها در امان‌اند یا نه را \
                            پردازه‌ای می‌داند که کنار برنامهٔ شما اجرا می‌شود.",
 
-    reason: "علت",
     unsaved: "هنوز ذخیره‌نشده",
     unsaved_explained: "دیده شده، ولی هنوز در پایگاه داده نیست",
     files_size: "حجم فایل‌ها",
     database_size: "حجم در پایگاه داده",
     without_data: "بدون محتوا",
     without_data_explained: "این فایل‌ها را نمی‌شود بازگرداند.",
-    captured: "ذخیره‌شده از آغاز کار",
     captured_explained: "فایل، به دست همین پردازه",
     watcher: "دیده‌بان",
     watcher_watching: "در حال دیده‌بانی",
@@ -105,9 +103,8 @@ pub static PERSIAN: Texts = Texts {
     growth_summary: |files, size| format!("در ۳۰ روز گذشته {files} فایل با حجم {size} ذخیره شده است."),
     growth_bar: |day, entries, size| format!("{day}: {entries} فایل، {size}"),
     speed: "از بسته شدن فایل تا ذخیره شدن",
-    speed_summary: |typical, slow| {
-        format!("در یک ساعت گذشته نیمی از فایل‌ها در کمتر از {typical} و ۹۹ درصدشان در کمتر از {slow} \
-                 ذخیره شده‌اند.")
+    speed_summary: |stored, worst| {
+        format!("{} در یک ساعت گذشته؛ کندترین آن‌ها پس از {worst} در امان بود.", files(stored))
     },
     speed_none: "در یک ساعت گذشته فایلی ذخیره نشده است.",
     typical: "نیمی در کمتر از",
@@ -125,7 +122,6 @@ pub static PERSIAN: Texts = Texts {
     events: "آخرین رویدادها",
     no_events: "هنوز اتفاقی نیفتاده است.",
     live: "زنده",
-    not_live: "برای دیدن رویدادهای تازه صفحه را دوباره باز کنید.",
     cache_all: "ذخیرهٔ فایل‌های ذخیره‌نشده",
     restore_all: "بازگرداندن فایل‌های گم‌شده",
     look_at_doctor: "رفتن به عیب‌یابی",
@@ -243,7 +239,6 @@ pub static PERSIAN: Texts = Texts {
     damaged_cure_disk: "خود فایل روی دیسک هست: آن را دوباره ذخیره کنید.",
     damaged_cure: "فایل روی دیسکی که این پردازه می‌بیند نیست. نسخهٔ پشتیبان را برگردانید یا این فایل را حذف کنید.",
     download: "دانلود",
-    open: "باز کردن",
 
     cleanup_explained: "فایل‌هایی را که مدت‌هاست کسی سراغشان نرفته حذف می‌کند. فایلی که روی دیسک باشد در حال \
                         استفاده به حساب می‌آید و می‌ماند.",
