@@ -115,7 +115,8 @@ impl Row {
 
 /// Whether a browser can show it.
 pub fn is_picture(entry: &Entry) -> bool {
-    let shown = ["jpeg", "png", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon", "vnd.microsoft.icon"];
+    let shown =
+        ["jpeg", "png", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon", "vnd.microsoft.icon"];
     let kind = entry.content_type_header.strip_prefix("image/");
     entry.has_data() && kind.is_some_and(|kind| shown.contains(&kind))
 }
@@ -231,8 +232,7 @@ async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
         })?,
     };
     let Some(on_disk) = wanted.on_disk else {
-        let query =
-            ListQuery { limit: Some(wanted.limit + 1), offset: begin, ..wanted.query() };
+        let query = ListQuery { limit: Some(wanted.limit + 1), offset: begin, ..wanted.query() };
         let mut entries = site.store.list(&query).await?;
         let next = (entries.len() > wanted.limit as usize)
             .then(|| (begin + u64::from(wanted.limit)).to_string());

@@ -100,7 +100,9 @@ pub static PERSIAN: Texts = Texts {
     where_bytes_are: "محتوا کجاست",
     share: "سهم",
     growth: "ذخیره‌شده در هر روز",
-    growth_summary: |files, size| format!("در ۳۰ روز گذشته {files} فایل با حجم {size} ذخیره شده است."),
+    growth_summary: |files, size| {
+        format!("در ۳۰ روز گذشته {files} فایل با حجم {size} ذخیره شده است.")
+    },
     growth_bar: |day, entries, size| format!("{day}: {entries} فایل، {size}"),
     speed: "از بسته شدن فایل تا ذخیره شدن",
     speed_summary: |stored, worst| {
@@ -191,7 +193,10 @@ pub static PERSIAN: Texts = Texts {
                        تغییر کنند، دوباره ذخیره می‌شوند.",
     delete_button: |selected| format!("حذف {}", files(selected)),
     delete_last_copies: |absent| {
-        format!("{} روی دیسک نیست. با این کار آخرین نسخهٔ آن از بین می‌رود و دیگر برنمی‌گردد.", files(absent))
+        format!(
+            "{} روی دیسک نیست. با این کار آخرین نسخهٔ آن از بین می‌رود و دیگر برنمی‌گردد.",
+            files(absent)
+        )
     },
     delete_unknown: "این پردازه دیسک را نمی‌بیند. شاید این‌ها آخرین نسخه‌ها باشند؛ این کار برگشت‌پذیر نیست.",
     only_beside_the_app: "این کار فقط از پردازه‌ای برمی‌آید که به پوشهٔ آپلود دسترسی دارد و کنار برنامهٔ شما \
