@@ -10,6 +10,7 @@ mod deep;
 mod directory;
 mod finding;
 mod objects;
+mod one;
 mod platform;
 mod probe;
 mod watcher;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub use daemon::Daemon;
 pub use deep::{Progress, verify};
 pub use finding::{Finding, Severity};
+pub use one::{Verdict, verify_one};
 
 use crate::objects::Objects;
 use crate::process::Platform;

@@ -40,12 +40,13 @@ pub fn router(site: Arc<Site>) -> Router {
         }
     };
     let prefix = site.prefix.clone();
+    let pages = guarded(admin::open(site.clone()), Rule::Open)
+        .merge(guarded(admin::pages(site.clone()), Rule::Read));
     let routes = Router::new()
         .merge(guarded(api::open(site.clone()), Rule::Open))
         .merge(guarded(api::metrics(site.clone()), Rule::Read))
         .merge(under(&prefix, guarded(api::calls(site.clone()), Rule::ByMethod)))
-        .merge(under(&prefix, guarded(admin::open(site.clone()), Rule::Open)))
-        .merge(under(&prefix, guarded(admin::pages(site.clone()), Rule::Read)));
+        .merge(under(&prefix, pages.layer(from_fn_with_state(site.clone(), admin::for_people))));
     let routes = if prefix.is_empty() {
         routes
     } else {

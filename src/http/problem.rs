@@ -85,6 +85,8 @@ impl IntoResponse for Problem {
             let challenge = HeaderValue::from_static("Bearer realm=\"imagecached\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
+        // The admin panel tells it to people in its own way.
+        response.extensions_mut().insert(self);
         response
     }
 }

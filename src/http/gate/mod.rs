@@ -106,14 +106,19 @@ impl Gate {
             }
             return self.admit(token.trim(), from).map(|()| Visitor::Program);
         }
+        Ok(self.session(headers).map_or(Visitor::Stranger, Visitor::Browser))
+    }
+
+    /// The session that these headers bring, if it is valid now.
+    #[must_use]
+    pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
         let cookies =
             headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let session = cookies
+        cookies
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .filter(|(name, _)| *name == session::COOKIE)
-            .find_map(|(_, value)| Session::read(value, &self.token, SystemTime::now()));
-        Ok(session.map_or(Visitor::Stranger, Visitor::Browser))
+            .find_map(|(_, value)| Session::read(value, &self.token, SystemTime::now()))
     }
 
     /// Whether a form, or a call by a script, was made by a page of this session. Programs need none.

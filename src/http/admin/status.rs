@@ -1,0 +1,120 @@
+//! Whether everything is safe: one sentence, and the figures beside it that change while one looks.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::http::{GuardState, Site};
+use crate::model::health::Watcher;
+
+use super::language::Language;
+use super::message::Tone;
+
+/// A file that waits for longer than this waits for something that is not in order.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The state of things, in words. What a page shows at first and what the script puts there later is
+/// the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    pub tone: &'static str,
+    pub sentence: String,
+    pub detail: String,
+    /// Files that are not safe yet; nothing where nobody guards.
+    pub unsaved: String,
+    pub watcher: String,
+    pub watcher_tone: &'static str,
+    /// Why the watcher is not as it should be, in English.
+    pub watcher_reason: String,
+    pub captured: String,
+    /// Files restored, and to restore; both 0 when there is nothing to show.
+    pub restore_done: u64,
+    pub restore_planned: u64,
+    pub restore: String,
+}
+
+impl Status {
+    /// The state now. `database` is the trouble with the database, if anybody has met one.
+    pub fn of(site: &Site, language: Language, database: Option<&str>) -> Self {
+        let state = site.guard.as_ref().map(|guard| guard.state());
+        let away = site.health.database_away().is_some() || database.is_some();
+        let text = language.texts();
+        let (tone, sentence, detail) = judge(state.as_ref(), away, language);
+        let (watcher_tone, watcher, reason) = match site.health.watcher() {
+            _ if state.is_none() => (Tone::Calm, text.watcher_none, String::new()),
+            Watcher::Off => (Tone::Calm, text.watcher_off, String::new()),
+            Watcher::Watching => (Tone::Good, text.watcher_watching, String::new()),
+            Watcher::Degraded(reason) => (Tone::Warning, text.watcher_degraded, reason),
+        };
+        let counters = &site.health.counters;
+        let done = counters.restored_files.load(Relaxed);
+        let planned = match &state {
+            Some(state) if !state.restore_finished => state.restore_planned.unwrap_or(0),
+            _ => 0,
+        };
+        let done = done.min(planned);
+        Self {
+            tone: tone.as_str(),
+            sentence,
+            detail,
+            unsaved: state.map_or(String::new(), |state| language.number(state.unsaved as u64)),
+            watcher: watcher.into(),
+            watcher_tone: watcher_tone.as_str(),
+            watcher_reason: reason,
+            captured: language.number(counters.captured_files.load(Relaxed)),
+            restore_done: done,
+            restore_planned: planned,
+            restore: (text.restore_progress)(done, planned),
+        }
+    }
+}
+
+fn judge(state: Option<&GuardState>, away: bool, language: Language) -> (Tone, String, String) {
+    let text = language.texts();
+    let Some(state) = state else {
+        return if away {
+            (Tone::Bad, text.database_away.into(), text.database_away_here.into())
+        } else {
+            (Tone::Calm, text.nobody_guards.into(), text.nobody_guards_detail.into())
+        };
+    };
+    let unsaved = state.unsaved as u64;
+    let waits = state.oldest_unsaved.map(|waits| (text.oldest_waits)(&language.duration(waits)));
+    let waits = waits.unwrap_or_default();
+    match (away, unsaved, state.oldest_unsaved) {
+        (true, 0, _) => (Tone::Warning, text.database_away.into(), text.database_away_idle.into()),
+        (true, _, _) => (Tone::Bad, (text.not_safe_away)(unsaved), text.do_not_stop.into()),
+        (false, 0, _) => (Tone::Good, text.all_safe.into(), text.all_safe_detail.into()),
+        (false, _, Some(oldest)) if oldest > LONG => (Tone::Warning, (text.late)(unsaved), waits),
+        (false, _, _) => (Tone::Calm, (text.on_the_way)(unsaved), waits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_says_how_it_stands() {
+        let state = |unsaved, seconds| GuardState {
+            unsaved,
+            oldest_unsaved: (unsaved > 0).then(|| Duration::from_secs(seconds)),
+            ..GuardState::default()
+        };
+        let english = |state: Option<GuardState>, away| {
+            let (tone, sentence, detail) = judge(state.as_ref(), away, Language::English);
+            format!("{}: {sentence} | {detail}", tone.as_str()).replace('\u{a0}', " ")
+        };
+        let all = [
+            english(Some(state(0, 0)), false),
+            english(Some(state(1, 2)), false),
+            english(Some(state(3, 300)), false),
+            english(Some(state(0, 0)), true),
+            english(Some(state(1, 5)), true),
+            english(None, false),
+            english(None, true),
+        ];
+        insta::assert_snapshot!(all.join("\n"), @"");
+    }
+}
