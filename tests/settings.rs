@@ -79,7 +79,7 @@ fn the_defaults_are_the_ones_that_are_documented() {
     assert_eq!((settings.log_level, settings.log_format), (LogLevel::Info, LogFormat::Auto));
     assert!(settings.migrate && !settings.database_required && !settings.allow_any_upload_dir);
     assert!(settings.state_dir.is_absolute());
-    assert_eq!(loaded.origins.len(), 33);
+    assert_eq!(loaded.origins.len(), 36);
     assert!(
         loaded
             .origins
@@ -542,5 +542,98 @@ fn an_object_store_that_cannot_be_used_is_told_with_its_cure_and_without_its_sec
         let message = place.refused();
         assert!(message.starts_with(told), "\n{message}\n{told}");
         assert!(!message.contains("s3cret"), "{message}");
+    }
+}
+
+#[test]
+fn a_setting_of_a_group_is_given_in_all_layers() {
+    let prefix = |place: &Place| place.load().settings.http.prefix;
+    assert_eq!(prefix(&Place::new()), "/partners/image-cache");
+    let table = || Place::new().file("config/imagecached.toml", "[http]\nprefix = \"/file\"\n");
+    assert_eq!(prefix(&table()), "/file");
+    let dotted = Place::new().file("config/imagecached.toml", "http.prefix = \"/file\"\n");
+    assert_eq!(prefix(&dotted), "/file");
+    let env = table().env("IMAGECACHED_HTTP_PREFIX", "/a/b-c");
+    assert_eq!(prefix(&env), "/a/b-c");
+    let loaded = env.load();
+    let shown = origin(&loaded, "http.prefix");
+    assert_eq!(shown.origin, "environment variable IMAGECACHED_HTTP_PREFIX");
+    assert_eq!(prefix(&env.flag("http.prefix", "")), "");
+    assert_eq!(prefix(&Place::new().env("IMAGECACHED_HTTP_PREFIX", "/")), "");
+    for (place, told) in [
+        (
+            Place::new().file("config/imagecached.toml", "\n[http]\nprefix = \"x\"\n"),
+            "http.prefix = \"x\" (config/imagecached.toml:3): does not begin with /; write parts",
+        ),
+        (
+            Place::new().flag("http.prefix", "/x/"),
+            "http.prefix = \"/x/\" (flag --http.prefix): has a / at its end; write parts",
+        ),
+        (
+            Place::new().flag("http.prefix", "/a/../b"),
+            "http.prefix = \"/a/../b\" (flag --http.prefix): has \"..\" as a part; write parts",
+        ),
+        (
+            Place::new().flag("http.prefix", "//b"),
+            "http.prefix = \"//b\" (flag --http.prefix): has \"\" as a part; write parts",
+        ),
+        (
+            Place::new().flag("http.prefix", "/{id}"),
+            "http.prefix = \"/{id}\" (flag --http.prefix): has '{' in it; write parts",
+        ),
+        (
+            Place::new().flag("http.prefix", "/metrics/x"),
+            "http.prefix = \"/metrics/x\" (flag --http.prefix): begins with /metrics, which is taken",
+        ),
+        (
+            Place::new().file("config/imagecached.toml", "[http]\nprefx = \"/x\"\n"),
+            "http.prefx (config/imagecached.toml:2): is not a setting; did you mean http.prefix?",
+        ),
+        (
+            Place::new().env("IMAGECACHED_HTTP_PREFX", "/x"),
+            "IMAGECACHED_HTTP_PREFX (environment variable IMAGECACHED_HTTP_PREFX): is not a setting; \
+             did you mean IMAGECACHED_HTTP_PREFIX?",
+        ),
+    ] {
+        let message = place.refused();
+        assert!(message.starts_with(told), "\n{message}\n{told}");
+    }
+}
+
+#[test]
+fn http_is_for_this_machine_alone_unless_there_is_a_token() {
+    let listen = |text: &str| {
+        let place = Place::new().flag("listen", text);
+        place.load().settings.http.listen.map(|address| address.to_string())
+    };
+    assert_eq!(listen(""), None);
+    for text in ["8080", ":8080", "localhost:8080", " 127.0.0.1:8080 "] {
+        assert_eq!(listen(text).as_deref(), Some("127.0.0.1:8080"), "{text}");
+    }
+    assert_eq!(listen("[::1]:0").as_deref(), Some("[::1]:0"));
+    let file = Place::new().file("config/imagecached.toml", "listen = 8080");
+    assert_eq!(file.load().settings.http.listen.map(|address| address.port()), Some(8080));
+    for text in ["8080x", "70000", ":", "shop.example:80", "127.0.0.1", "-1"] {
+        let message = Place::new().flag("listen", text).refused();
+        assert!(
+            message.starts_with(&format!("listen = {text:?} (flag --listen): is no ")),
+            "{message}"
+        );
+    }
+    let token = "0123456789abcdef";
+    for beyond in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[::ffff:10.0.0.1]:80"] {
+        let place = || Place::new().env("IMAGECACHED_LISTEN", beyond);
+        let message = place().refused();
+        assert!(message.contains("there is no token") && message.contains("IMAGECACHED_TOKEN"));
+        let loaded = place().env("IMAGECACHED_TOKEN", token).load();
+        assert_eq!(loaded.settings.http.token.as_ref().unwrap().expose(), token);
+        assert_eq!(origin(&loaded, "token").value, "(hidden)");
+        assert!(!format!("{loaded:?}").contains(token));
+    }
+    for (wrong, why) in
+        [("short", "fewer than 16"), ("0123456789 abcdef", "characters that a header")]
+    {
+        let message = Place::new().env("IMAGECACHED_TOKEN", wrong).refused();
+        assert!(message.contains(why) && !message.contains(wrong), "{message}");
     }
 }

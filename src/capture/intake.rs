@@ -15,7 +15,7 @@ use crate::model::health::{Health, Watcher};
 use crate::model::settle::Sign;
 use crate::uploads::{Event, Watch, WatchError};
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// A new directory is walked over a second time after so long. The first walk misses nothing by
 /// construction (see [`Watch::barrier`]); this one is for file systems that break the construction.
@@ -24,10 +24,38 @@ const SECOND_LOOK: Duration = Duration::from_millis(200);
 /// How often a watcher that cannot work is tried again.
 const REVIVE: Duration = Duration::from_secs(60);
 
+#[derive(Debug)]
 enum Message {
     Event(Event),
     CheckRoot,
+    /// Somebody wants everything to be heard that has happened so far.
+    CatchUp(oneshot::Sender<Heard>),
+    /// Everything before this was.
+    CaughtUp(oneshot::Sender<Heard>),
     Stop,
+}
+
+/// What there is to know once everything that has happened before was heard.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    /// The watcher works.
+    pub watching: bool,
+    /// Nothing was missed since then.
+    pub lost_at: Instant,
+}
+
+/// The way to ask the intake.
+#[derive(Debug, Clone)]
+pub struct Hearing(Sender<Message>);
+
+impl Hearing {
+    /// Waits until every file that something happened to before this call waits to be captured. `None`
+    /// when the intake has ended.
+    pub async fn catch_up(&self) -> Option<Heard> {
+        let (sender, answer) = oneshot::channel();
+        self.0.send(Message::CatchUp(sender)).ok()?;
+        answer.await.ok()
+    }
 }
 
 /// A running intake.
@@ -55,6 +83,7 @@ impl Intake {
             watched: None,
             revive_at: Instant::now(),
             second_looks: Vec::new(),
+            lost_at: Instant::now(),
             scan_due: scan_due.clone(),
             sender: sender.clone(),
         };
@@ -76,6 +105,12 @@ impl Intake {
     pub fn check_root(&self) {
         // A thread that has died is told by `is_alive`.
         let _ = self.sender.send(Message::CheckRoot);
+    }
+
+    /// The way to ask whether everything was heard.
+    #[must_use]
+    pub fn hearing(&self) -> Hearing {
+        Hearing(self.sender.clone())
     }
 
     /// Whether the thread runs; it ends by itself only by a panic.
@@ -101,6 +136,8 @@ struct Worker {
     revive_at: Instant,
     /// New directories, and when to walk over them again; the earliest first.
     second_looks: Vec<(Instant, String)>,
+    /// What happened before may have been missed.
+    lost_at: Instant,
     scan_due: Arc<Notify>,
     sender: Sender<Message>,
 }
@@ -131,6 +168,13 @@ impl Worker {
                     }
                     Message::Event(event) => self.handle(event, &mut directories),
                     Message::CheckRoot => self.check_root(),
+                    Message::CatchUp(answer) => self.catch_up(answer),
+                    Message::CaughtUp(answer) => {
+                        self.walk_new(std::mem::take(&mut directories));
+                        self.look_again(None);
+                        // Nobody may be waiting any more.
+                        let _ = answer.send(self.heard());
+                    }
                 }
                 next = receiver.try_recv().ok();
             }
@@ -138,7 +182,7 @@ impl Worker {
             if stop {
                 return;
             }
-            self.look_again();
+            self.look_again(Some(Instant::now()));
             self.revive();
         }
     }
@@ -191,9 +235,24 @@ impl Worker {
         }
     }
 
-    fn look_again(&mut self) {
-        let now = Instant::now();
-        let due = self.second_looks.partition_point(|(at, _)| *at <= now);
+    fn catch_up(&mut self, answer: oneshot::Sender<Heard>) {
+        if let Some(Err(error)) = self.watch.as_mut().map(Watch::catch_up) {
+            self.degrade(&error);
+        }
+        // Behind everything that the watcher has just sent.
+        let _ = self.sender.send(Message::CaughtUp(answer));
+    }
+
+    fn heard(&self) -> Heard {
+        Heard { watching: self.watch.is_some(), lost_at: self.lost_at }
+    }
+
+    /// Walks a second time over the new directories for which that is due by `now`, or over all.
+    fn look_again(&mut self, now: Option<Instant>) {
+        let due = match now {
+            Some(now) => self.second_looks.partition_point(|(at, _)| *at <= now),
+            None => self.second_looks.len(),
+        };
         for (_, directory) in self.second_looks.drain(..due).collect::<Vec<_>>() {
             self.walk(&directory);
         }
@@ -219,6 +278,7 @@ impl Worker {
             Ok(watch) => {
                 self.watch = Some(watch);
                 self.watched = watched;
+                self.lost_at = Instant::now();
                 if self.health.set_watcher(Watcher::Watching) {
                     tracing::info!(event = "watching", root = %self.root.display(), "watching");
                 }
@@ -233,7 +293,10 @@ impl Worker {
             None => return,
         };
         match rebuilt {
-            Ok(()) => self.watched = identity(&self.root),
+            Ok(()) => {
+                self.watched = identity(&self.root);
+                self.lost_at = Instant::now();
+            }
             Err(WatchError::Gone) => self.lose(WatchError::Gone.to_string()),
             Err(error) => self.degrade(&error),
         }

@@ -96,15 +96,15 @@ impl LargeFile {
     /// Stores the file, unless its content is the stored one.
     pub async fn stream(self, shared: &Arc<Shared>) -> Result<Streamed, StreamError> {
         let Self { path, file, stat, held_open, place, seen, permit } = self;
-        let mut reading = Reading { path, file, stat, held_open };
+        let rewrite = seen.rewrite;
+        let mut reading = Reading { path, file, stat, held_open, rewrite };
         let mut whole = None;
         // Only the times may have changed: reading twice is cheaper than writing once. And an object
         // is named by its content.
         if seen.stored_before || place != Place::Chunks {
             let (back, found) = reading.read(None).await?;
             reading = back;
-            let rewrite = shared.options.rewrite;
-            if !rewrite && is_stored(shared, &reading, &found, place).await? {
+            if !seen.rewrite && is_stored(shared, &reading, &found, place).await? {
                 let looked_at_ns = found.looked_at_ns;
                 let became = Became::Unchanged;
                 return Ok(Streamed { looked_at_ns, became, permit });
@@ -198,7 +198,7 @@ impl WholeFile {
             sha256: self.sha256,
             stat: reading.stat,
             payload,
-            rewrite: shared.options.rewrite,
+            rewrite: reading.rewrite,
         }
     }
 }
@@ -208,6 +208,7 @@ struct Reading {
     file: OpenFile,
     stat: FileStat,
     held_open: bool,
+    rewrite: bool,
 }
 
 impl Reading {
@@ -219,7 +220,7 @@ impl Reading {
         objects: &Objects,
         entry: &NewEntry,
     ) -> Result<(Self, Option<object::Uploaded>), StreamError> {
-        let Self { path, mut file, stat, held_open } = self;
+        let Self { path, mut file, stat, held_open, rewrite } = self;
         let mut tries = 0;
         let uploaded = loop {
             file.rewind().map_err(StreamError::Io)?;
@@ -243,7 +244,7 @@ impl Reading {
             Err(object::Refused::Database(error)) => return Err(error.into()),
             Err(object::Refused::Elsewhere | object::Refused::Again) => None,
         };
-        Ok((Self { path, file, stat, held_open }, uploaded))
+        Ok((Self { path, file, stat, held_open, rewrite }, uploaded))
     }
 
     /// Reads the file from its start, on a thread that may block, and sends its chunks.

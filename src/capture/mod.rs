@@ -10,7 +10,10 @@
 //! hashing and encoding are work for a core and not for a runtime; each writer is a task with one
 //! connection. Between them stand as many bytes as `bytes_in_flight` allows.
 
+mod cache_all;
 mod deadline;
+mod flush;
+mod follow;
 pub mod intake;
 mod large;
 mod object;
@@ -20,14 +23,17 @@ pub mod scan;
 mod trouble;
 mod writer;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+pub use cache_all::{Tally, cache_again, cache_all};
 pub use deadline::Deadline;
+pub use flush::{Flushed, flush};
 
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
@@ -75,6 +81,12 @@ pub(crate) struct Shared {
     /// The object store, where one is configured.
     pub objects: Option<Arc<Objects>>,
     remote_rest: object::Rest,
+    /// Files to write whether or not they are stored.
+    anew: Mutex<HashSet<UploadPath>>,
+    /// When the last full scan began that has come to its end.
+    last_scan: Mutex<Option<Instant>>,
+    /// Held by a scan that somebody waits for.
+    scanning: Arc<tokio::sync::Mutex<()>>,
     limits: trouble::Limits,
     /// When this began, nanoseconds since 1970.
     started_ns: i64,
@@ -85,6 +97,10 @@ impl Shared {
     pub fn index(&self) -> MutexGuard<'_, Index> {
         // Every change of the index is one insert: a panic elsewhere leaves it whole.
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn anew(&self) -> MutexGuard<'_, HashSet<UploadPath>> {
+        self.anew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,6 +153,9 @@ impl Capture {
             health,
             objects,
             remote_rest: object::Rest::default(),
+            anew: Mutex::default(),
+            last_scan: Mutex::default(),
+            scanning: Arc::default(),
             limits: trouble::Limits::default(),
             started_ns: reader::now_ns(),
         });

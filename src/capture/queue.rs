@@ -1,11 +1,12 @@
 //! The line of files that wait to be captured, shared between those who notice and those who read.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::capture::Drained;
+use crate::capture::follow::{Fate, Followed, Followers};
 use crate::model::UploadPath;
 use crate::model::settle::{Due, Outcome, Rules, Settle, Sign};
 
@@ -32,6 +33,9 @@ struct State {
     away: Option<Away>,
     /// Something was noticed for which there was no room.
     missed: bool,
+    /// When that was so for the last time.
+    missed_at: Option<Instant>,
+    followers: Followers,
     closed: bool,
 }
 
@@ -52,6 +56,8 @@ impl Queue {
                 held: false,
                 away: None,
                 missed: false,
+                missed_at: None,
+                followers: Followers::default(),
                 closed: false,
             }),
             work: Condvar::new(),
@@ -83,8 +89,10 @@ impl Queue {
     /// Takes notice of a file. Without room for it, the queue remembers that a scan is due.
     pub fn note(&self, path: UploadPath, sign: Sign) {
         let mut state = self.state();
-        if !state.settle.note(path, sign, Instant::now()) {
+        let now = Instant::now();
+        if !state.settle.note(path, sign, now) {
             state.missed = true;
+            state.missed_at = Some(now);
         }
         drop(state);
         self.work.notify_one();
@@ -153,10 +161,51 @@ impl Queue {
         }
     }
 
-    /// Takes back a file that was handed out.
-    pub fn report(&self, path: &UploadPath, outcome: Outcome) {
+    /// When something had no room, the last time.
+    pub fn missed_at(&self) -> Option<Instant> {
+        self.state().missed_at
+    }
+
+    /// Follows files that are yet to be named.
+    pub fn follow(&self) -> Arc<Followed> {
+        let followed = Arc::default();
+        self.state().followers.add(&followed);
+        followed
+    }
+
+    /// Follows all files that wait now, and has them looked at without delay. Those that have failed are
+    /// told as such at once: nobody knows whether waiting helps.
+    pub fn follow_waiting(&self) -> Arc<Followed> {
+        let followed = Arc::<Followed>::default();
         let mut state = self.state();
-        state.settle.report(path, outcome, Instant::now());
+        for path in state.settle.names() {
+            followed.add(path.clone());
+        }
+        for path in state.settle.failed() {
+            followed.tell(path, Fate::Failed);
+        }
+        state.settle.nudge(Instant::now());
+        state.followers.add(&followed);
+        drop(state);
+        self.work.notify_all();
+        followed
+    }
+
+    /// Whether any of the followed files is being read or stored.
+    pub fn in_hands(&self, followed: &Followed) -> bool {
+        let counts = followed.so_far();
+        let state = self.state();
+        counts.waiting.iter().chain(&counts.held_open).any(|path| state.settle.is_out(path))
+    }
+
+    /// Takes back a file that was handed out; `fate` is what is to be told of it.
+    pub fn report(&self, path: &UploadPath, outcome: Outcome, fate: Option<Fate>) {
+        let mut state = self.state();
+        let again = state.settle.report(path, outcome, Instant::now());
+        // Under the same lock: whoever begins to follow this path from now on means what comes next.
+        if let Some(fate) = fate.filter(|_| !again) {
+            state.followers.tell(path, fate);
+        }
         if let Some(away) = &mut state.away
             && away.probe.as_ref() == Some(path)
         {

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::capture::follow::Fate;
 use crate::capture::large::{LargeFile, MEMORY_BYTES};
 use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
@@ -55,7 +56,12 @@ pub struct Seen {
     pub looked_at_ns: i64,
     /// Something is stored under its path already.
     pub stored_before: bool,
+    /// It is to be written, stored or not.
+    pub rewrite: bool,
 }
+
+/// Why there is nothing to store now, and what is to be told of it.
+struct Verdict(Outcome, Option<Fate>);
 
 /// One reading thread.
 pub struct Reader {
@@ -80,40 +86,42 @@ impl Reader {
     pub fn run(mut self) {
         while let Some((due, rules)) = self.shared.queue.next() {
             match self.read(&due, &rules) {
-                Ok(Some(ready)) => {
+                Ok(ready) => {
                     if self.ready.send(ready).is_err() {
                         return;
                     }
                 }
-                Ok(None) => self.shared.queue.report(&due.path, Outcome::Done),
-                Err(outcome) => self.shared.queue.report(&due.path, outcome),
+                Err(Verdict(outcome, fate)) => {
+                    self.shared.queue.report(&due.path, outcome, fate);
+                }
             }
         }
     }
 
-    /// `None` when there is nothing to store.
-    fn read(&mut self, due: &Due, rules: &Rules) -> Result<Option<Ready>, Outcome> {
-        let Some(mut file) = self.open(due)? else { return Ok(None) };
+    fn read(&mut self, due: &Due, rules: &Rules) -> Result<Ready, Verdict> {
+        let mut file = self.open(due)?;
         let stat = *file.stat();
         let (look, stored_before) = {
             let index = self.shared.index();
             (index.notified(&due.path, &stat), index.contains(&due.path))
         };
-        if look == Look::Same {
+        let rewrite = self.shared.options.rewrite || self.shared.anew().contains(&due.path);
+        if look == Look::Same && !rewrite {
             Counters::add(&self.shared.health.counters.unchanged_files, 1);
-            return Ok(None);
+            return Err(Verdict(Outcome::Done, Some(Fate::Unchanged)));
         }
         let writers = file.writers();
         if !due.is_settled(&stat, writers, rules) {
-            return Err(Outcome::Unsettled(stat));
+            let held = (writers == Writers::Some).then_some(Fate::HeldOpen);
+            return Err(Verdict(Outcome::Unsettled(stat), held));
         }
         let held_open = writers == Writers::Some;
-        let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before };
+        let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before, rewrite };
         let place = self.shared.options.places.of(stat.size);
         if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
             let permit = self.permit(MEMORY_BYTES);
             let path = due.path.clone();
-            return Ok(Some(Ready::Large(Box::new(LargeFile {
+            return Ok(Ready::Large(Box::new(LargeFile {
                 path,
                 file,
                 stat,
@@ -121,7 +129,7 @@ impl Reader {
                 place,
                 seen,
                 permit,
-            }))));
+            })));
         }
         let inline = place == Place::Inline;
         let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
@@ -131,7 +139,7 @@ impl Reader {
         seen.looked_at_ns = now_ns();
         unchanged(&mut file, &stat, held_open).map_err(|error| self.failed(due, &error))?;
         if self.buffer.len() as u64 != stat.size {
-            return Err(Outcome::Changed);
+            return Err(Verdict(Outcome::Changed, None));
         }
         let head = &self.buffer[..self.buffer.len().min(mime::HEAD_BYTES)];
         let entry = NewEntry {
@@ -143,34 +151,35 @@ impl Reader {
                 NewPayload::OneChunk(crate::store::fresh_chunk_set(), self.buffer.clone())
             },
             owner: self.shared.options.owner.clone(),
-            rewrite: self.shared.options.rewrite,
+            rewrite,
             path: due.path.clone(),
             stat,
         };
-        Ok(Some(Ready::Small(Box::new(Prepared {
+        Ok(Ready::Small(Box::new(Prepared {
             entry,
             for_remote: place == Place::Remote,
             seen,
             permit,
-        }))))
+        })))
     }
 
-    /// Opens the file; `None` when it is not there, or is nothing that can be cached.
+    /// Opens the file. It may not be there, or be nothing that can be cached.
     ///
     /// The root is opened anew each time: a handle that is kept would keep the system from telling
     /// that the upload directory was deleted.
-    fn open(&self, due: &Due) -> Result<Option<OpenFile>, Outcome> {
+    fn open(&self, due: &Due) -> Result<OpenFile, Verdict> {
+        let gone = || Verdict(Outcome::Done, Some(Fate::Gone));
         let opened = match self.shared.upload_dir.open() {
             Ok(root) => root.open(&due.path),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(gone()),
             Err(error) => return Err(self.failed_io(due, &error)),
         };
         match opened {
-            Ok(file) => Ok(Some(file)),
-            Err(OpenError::Gone) => Ok(None),
+            Ok(file) => Ok(file),
+            Err(OpenError::Gone) => Err(gone()),
             Err(OpenError::Skip(why)) => {
                 tracing::debug!(event = "skipped", path = %due.path, reason = %why, "not cached");
-                Ok(None)
+                Err(gone())
             }
             Err(OpenError::Io(error)) => Err(self.failed_io(due, &error)),
         }
@@ -184,16 +193,16 @@ impl Reader {
             .expect("the budget's semaphore is never closed")
     }
 
-    fn failed(&self, due: &Due, error: &ReadError) -> Outcome {
+    fn failed(&self, due: &Due, error: &ReadError) -> Verdict {
         match error {
-            ReadError::Changed => Outcome::Changed,
+            ReadError::Changed => Verdict(Outcome::Changed, None),
             ReadError::Io(error) => self.failed_io(due, error),
         }
     }
 
-    fn failed_io(&self, due: &Due, error: &std::io::Error) -> Outcome {
+    fn failed_io(&self, due: &Due, error: &std::io::Error) -> Verdict {
         trouble::file_failed(&self.shared, &due.path, &format!("cannot read it: {error}"));
-        Outcome::Failed
+        Verdict(Outcome::Failed, Some(Fate::Failed))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::capture::follow::Followed;
 use crate::capture::{Shared, trouble};
 use crate::model::places::Place;
 use crate::model::settle::Sign;
@@ -136,6 +137,70 @@ impl Scanner {
         self.walk(beneath, &mut |path| self.shared.queue.note_when_room(path, Sign::Found))
     }
 
+    /// As [`Scanner::scan`] of everything, and follows what is queued.
+    pub(super) fn scan_followed(&self, followed: &Followed) -> io::Result<Scanned> {
+        self.walk("", &mut |path| {
+            followed.add(path.clone());
+            self.shared.queue.note_when_room(path, Sign::Found)
+        })
+    }
+
+    /// Scans everything, unless a scan that began after `moment` has come to its end meanwhile.
+    pub(super) async fn scan_since(&self, moment: Instant) -> io::Result<()> {
+        let turn = self.shared.scanning.clone().lock_owned().await;
+        if self.last_scan() >= Some(moment) {
+            return Ok(());
+        }
+        let walker = self.clone();
+        let scan = move || {
+            // Held to the end of the walk, also when nobody waits for it any longer: walks that wait
+            // for room in the queue must not pile up.
+            let _turn = turn;
+            walker.scan("")
+        };
+        tokio::task::spawn_blocking(scan).await.expect("a scan does not panic").map(drop)
+    }
+
+    /// When the last full scan began that has come to its end.
+    pub(super) fn last_scan(&self) -> Option<Instant> {
+        *self.shared.last_scan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When something that was noticed had no room, the last time.
+    pub(super) fn last_miss(&self) -> Option<Instant> {
+        self.shared.queue.missed_at()
+    }
+
+    /// Follows files that are yet to be named.
+    pub(super) fn follow(&self) -> Arc<Followed> {
+        self.shared.queue.follow()
+    }
+
+    /// Follows all files that wait now, and hurries them.
+    pub(super) fn follow_waiting(&self) -> Arc<Followed> {
+        self.shared.queue.follow_waiting()
+    }
+
+    /// Whether any of the followed files is being read or stored.
+    pub(super) fn in_hands(&self, followed: &Followed) -> bool {
+        self.shared.queue.in_hands(followed)
+    }
+
+    /// Takes notice of a file that is to be written whether or not it is stored.
+    pub(super) fn note_anew(&self, path: UploadPath, followed: &Followed) {
+        self.shared.anew().insert(path.clone());
+        followed.add(path.clone());
+        self.shared.queue.note_when_room(path, Sign::Found);
+    }
+
+    /// Ends [`Scanner::note_anew`].
+    pub(super) fn forget_anew(&self, paths: &[UploadPath]) {
+        let mut anew = self.shared.anew();
+        for path in paths {
+            anew.remove(path);
+        }
+    }
+
     /// As [`Scanner::scan`], and never waits: what has no room is left to the next full scan.
     ///
     /// # Errors
@@ -154,9 +219,15 @@ impl Scanner {
         queue: &mut dyn FnMut(UploadPath) -> bool,
     ) -> io::Result<Scanned> {
         let mut scanned = Scanned::default();
+        let began = Instant::now();
+        let mut complete = true;
         scan(self.shared.upload_dir.root(), beneath, &mut |found| {
             match found {
-                Found::File(path, stat) => return self.file(path, &stat, &mut scanned, queue),
+                Found::File(path, stat) => {
+                    let flow = self.file(path, &stat, &mut scanned, queue);
+                    complete &= flow.is_continue();
+                    return flow;
+                }
                 Found::Skipped { shown, why } => {
                     scanned.skipped += 1;
                     self.tell_once(&shown, &why.to_string());
@@ -168,6 +239,10 @@ impl Scanner {
             }
             ControlFlow::Continue(())
         })?;
+        if complete && beneath.is_empty() {
+            let mut last = self.shared.last_scan.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = (*last).max(Some(began));
+        }
         Ok(scanned)
     }
 

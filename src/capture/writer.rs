@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
+use crate::capture::follow::Fate;
 use crate::capture::large::{Became, LargeFile, Streamed};
 use crate::capture::object::Uploaded;
 use crate::capture::reader::{Prepared, Ready, Seen, now_ns};
@@ -152,11 +153,11 @@ impl Writer {
                 self.stored(&pending, became);
             }
             Err(super::large::StreamError::Changed) => {
-                self.shared.queue.report(&path, Outcome::Changed);
+                self.shared.queue.report(&path, Outcome::Changed, None);
             }
             Err(super::large::StreamError::Io(error)) => {
                 trouble::file_failed(&self.shared, &path, &format!("cannot read it: {error}"));
-                self.shared.queue.report(&path, Outcome::Failed);
+                self.shared.queue.report(&path, Outcome::Failed, Some(Fate::Failed));
             }
             Err(super::large::StreamError::Store(error)) => {
                 self.refused(&path, &error);
@@ -169,7 +170,7 @@ impl Writer {
         let Pending { path, stat, seen, .. } = file;
         self.shared.index().note_seen(path, stat, seen.looked_at_ns);
         let counters = &self.shared.health.counters;
-        match became {
+        let fate = match became {
             Became::Safe => {
                 Counters::add(&counters.captured_files, 1);
                 Counters::add(&counters.captured_bytes, stat.size);
@@ -177,11 +178,18 @@ impl Writer {
                 self.shared.health.note_captured(trouble::now(), unsafe_for);
                 let unsafe_ms = unsafe_for.as_millis() as u64;
                 tracing::debug!(event = "captured", %path, bytes = stat.size, unsafe_ms, "safe");
+                Fate::Safe
             }
-            Became::Unchanged => Counters::add(&counters.unchanged_files, 1),
-            Became::LeftOut => Counters::add(&counters.left_out_files, 1),
-        }
-        self.shared.queue.report(path, Outcome::Done);
+            Became::Unchanged => {
+                Counters::add(&counters.unchanged_files, 1);
+                Fate::Unchanged
+            }
+            Became::LeftOut => {
+                Counters::add(&counters.left_out_files, 1);
+                Fate::LeftOut
+            }
+        };
+        self.shared.queue.report(path, Outcome::Done, Some(fate));
     }
 
     /// How long a file that is safe now was not: since its writer closed it. Where nobody told of that,
@@ -208,10 +216,10 @@ impl Writer {
     fn refused(&self, path: &UploadPath, error: &StoreError) {
         if error.is_temporary() {
             trouble::database_away(&self.shared, error);
-            self.shared.queue.report(path, Outcome::Returned);
+            self.shared.queue.report(path, Outcome::Returned, None);
         } else {
             trouble::file_failed(&self.shared, path, &error.to_string());
-            self.shared.queue.report(path, Outcome::Failed);
+            self.shared.queue.report(path, Outcome::Failed, Some(Fate::Failed));
         }
     }
 }

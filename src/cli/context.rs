@@ -27,6 +27,16 @@ const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Durati
 /// How long a call waits for a connection, at least and at most.
 const ACQUIRE: (Duration, Duration) = (Duration::from_millis(700), Duration::from_secs(10));
 
+fn open_store(settings: &Settings, connections: u32) -> Result<Arc<dyn Store>, Failure> {
+    let options = store::Options {
+        connections,
+        // Shorter than the wait itself: the pool tells why it has no connection only at the end.
+        acquire_timeout: settings.database_wait.mul_f64(0.7).clamp(ACQUIRE.0, ACQUIRE.1),
+        call_timeout: settings.database_timeout,
+    };
+    Ok(store::open(&settings.database.target, &options)?)
+}
+
 /// The settings and what is made from them. Opening it connects to nothing.
 #[derive(Clone)]
 pub struct Context {
@@ -43,21 +53,26 @@ pub struct Context {
 impl Context {
     /// Makes the parts.
     pub fn new(settings: Settings, recent: Arc<RecentLines>) -> Result<Self, Failure> {
-        let options = store::Options {
-            connections: settings.database_connections,
-            // Shorter than the wait itself: the pool tells why it has no connection only at the end.
-            acquire_timeout: settings.database_wait.mul_f64(0.7).clamp(ACQUIRE.0, ACQUIRE.1),
-            call_timeout: settings.database_timeout,
-        };
-        let store = store::open(&settings.database.target, &options)?;
+        let store = open_store(&settings, settings.database_connections)?;
         let remote = settings.remote.store.as_ref().map(remote::open).transpose()?;
         let objects = remote.clone().map(|remote| {
             let database = database_place(&settings.database.target);
             Arc::new(Objects::new(remote, store.clone(), database, settings.remote.remove_objects))
         });
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        let (settings, health) = (Arc::new(settings), Arc::new(Health::new(recent)));
-        Ok(Self { settings, store, remote, objects, health, platform })
+        Ok(Self {
+            settings: Arc::new(settings),
+            store,
+            remote,
+            objects,
+            health: Arc::new(Health::new(recent)),
+            platform,
+        })
+    }
+
+    /// Another way to the same database, over one connection: who uses it takes none from the others.
+    pub fn store_beside(&self) -> Result<Arc<dyn Store>, Failure> {
+        open_store(&self.settings, 1)
     }
 
     /// Tells with what the program has started.

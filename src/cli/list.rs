@@ -83,7 +83,8 @@ impl List {
         ListQuery {
             search: self.search.clone(),
             path: None,
-            after_id: None,
+            ids: None,
+            after: None,
             mime: self.mime.clone(),
             payload: self.payload.map(|payload| match payload {
                 Payload::Inline => PayloadKind::Inline,

@@ -123,8 +123,13 @@ impl Door {
             })?,
         };
         let patient = context.patients()?;
+        // Beside a daemon its own: whatever is asked for, uploads find their connections free.
+        let store = match &guard {
+            Some(_) => context.store_beside()?,
+            None => context.store.clone(),
+        };
         let site = Site {
-            store: context.store.clone(),
+            store,
             remote: context.remote.clone(),
             health: context.health.clone(),
             guard,

@@ -9,17 +9,17 @@ mod objects;
 mod state_file;
 pub mod summary;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{MutexGuard, RwLock, watch};
 use tokio::task::JoinHandle;
 
 pub use guard::Guarding;
 pub use keeper::Keeper;
 pub use state_file::State;
 
-use crate::capture::intake::Intake;
+use crate::capture::intake::{Hearing, Intake};
 use crate::capture::scan::Scanner;
 use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
@@ -36,6 +36,16 @@ pub struct RestoreProgress {
     /// Files to restore; `None` before there is a plan.
     pub planned: Option<u64>,
     pub finished: bool,
+    /// What the counter of restored files said when this restore began.
+    pub counted_before: u64,
+}
+
+impl RestoreProgress {
+    /// Files that this restore has brought back.
+    #[must_use]
+    pub fn restored(&self, counters: &Counters) -> u64 {
+        Counters::get(&counters.restored_files).saturating_sub(self.counted_before)
+    }
 }
 
 /// What the parts of the daemon share.
@@ -47,6 +57,10 @@ pub struct Parts {
     /// Held for writing while the app is started: no unfinished file stands in the upload directory.
     pub gate: Arc<RwLock<()>>,
     pub progress: watch::Sender<RestoreProgress>,
+    /// Whom to ask whether everything was heard, once there is a watch.
+    pub hearing: OnceLock<Hearing>,
+    /// One restore at a time.
+    restores: tokio::sync::Mutex<()>,
 }
 
 /// A running daemon.
@@ -86,6 +100,8 @@ impl Daemon {
             capture: std::sync::Mutex::new(Some(capture)),
             gate: Arc::default(),
             progress: watch::Sender::new(RestoreProgress::default()),
+            hearing: OnceLock::new(),
+            restores: tokio::sync::Mutex::default(),
         });
         let summary = tokio::spawn(summary::run(parts.clone()));
         Ok(Self { parts, intake: None, keeper: None, summary })
@@ -96,6 +112,8 @@ impl Daemon {
         let root = self.parts.upload_dir.root().to_owned();
         let health = self.parts.context.health.clone();
         let intake = Intake::start(root, self.parts.scanner.clone(), health)?;
+        // It is set once: there is one watch for a daemon's life.
+        let _ = self.parts.hearing.set(intake.hearing());
         self.intake = Some(Arc::new(intake));
         Ok(())
     }
@@ -199,15 +217,31 @@ impl Parts {
 
     /// Restores what is missing, and learns on the way what the cache holds.
     pub async fn restore(self: Arc<Self>) -> RestoreOutcome {
+        let turn = self.restores.lock().await;
+        self.restore_with(self.restoring(), turn).await.map(|(_, report)| report)
+    }
+
+    /// As [`Parts::restore`], in this way; tells the plan as well.
+    async fn restore_with(
+        &self,
+        restoring: Restore,
+        _turn: MutexGuard<'_, ()>,
+    ) -> Result<(Plan, Report), PlanError> {
         let began = Instant::now();
         let plan = self.plan().await?;
         let planned = plan.missing.len() as u64;
-        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished: false });
-        let report = self.restoring().act(&plan).await;
+        let restored = &self.context.health.counters.restored_files;
+        let mut progress = RestoreProgress {
+            planned: Some(planned),
+            finished: false,
+            counted_before: Counters::get(restored),
+        };
+        self.progress.send_replace(progress);
+        let report = restoring.act(&plan).await;
         summary::tell_restore(&plan, &report, began.elapsed());
-        let finished = report.left.is_empty();
-        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished });
-        Ok(report)
+        progress.finished = report.left.is_empty();
+        self.progress.send_replace(progress);
+        Ok((plan, report))
     }
 
     /// As [`Parts::restore`], and tries again for as long as the database cannot say what to restore.
@@ -232,7 +266,11 @@ impl Parts {
     /// Learns what the cache holds, without restoring anything.
     pub async fn learn(&self) -> Result<(), StoreError> {
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
-        self.progress.send_replace(RestoreProgress { planned: Some(0), finished: true });
+        self.progress.send_replace(RestoreProgress {
+            planned: Some(0),
+            finished: true,
+            ..RestoreProgress::default()
+        });
         Ok(())
     }
 
@@ -241,6 +279,7 @@ impl Parts {
         restore::plan(store, &self.upload_dir, &mut |row| self.scanner.note_stored(row)).await
     }
 
+    /// How files are restored, so that scans know of it.
     fn restoring(&self) -> Restore {
         let scanner = self.scanner.clone();
         Restore {

@@ -5,6 +5,8 @@
 
 mod admin;
 mod api;
+mod body;
+mod connections;
 pub mod gate;
 mod problem;
 mod server;
@@ -12,28 +14,19 @@ mod site;
 mod stall;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 pub use problem::Problem;
 pub use server::serve;
 pub use site::{Flushed, Guard, GuardState, Restored, Site, Tally};
 
 use crate::http::gate::{Gate, Rule, pass};
-
-/// Bytes of a request's body: forms and lists of entries.
-const BODY_BYTES: usize = 256 << 10;
-
-/// How long a client may take between two pieces of a body.
-const BODY_PAUSE: Duration = Duration::from_secs(15);
 
 /// Everything that is answered.
 #[must_use]
@@ -63,10 +56,9 @@ pub fn router(site: Arc<Site>) -> Router {
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(map_response(gate::headers::harden))
+        .layer(from_fn(body::bound))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES))
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(map_response(gate::headers::harden))
 }
 
 fn under(prefix: &str, routes: Router) -> Router {

@@ -68,6 +68,8 @@ pub struct GuardState {
     pub oldest_unsaved: Option<Duration>,
     /// Files to restore; `None` before there is a plan.
     pub restore_planned: Option<u64>,
+    /// How many of them are there.
+    pub restore_done: u64,
     pub restore_finished: bool,
 }
 
@@ -104,4 +106,14 @@ pub struct Flushed {
     pub unsaved: u64,
     /// Some of those.
     pub examples: Vec<UploadPath>,
+    /// There may be more files than these that are not safe, and why.
+    pub unsure: Option<String>,
+}
+
+impl Flushed {
+    /// Whether every file that was closed before the flush is safe: the one thing to ask.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        self.unsaved == 0 && self.unsure.is_none()
+    }
 }

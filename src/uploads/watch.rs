@@ -147,6 +147,20 @@ impl Watch {
         self.watcher.watched_paths().map(drop).map_err(why)
     }
 
+    /// Waits until the sink has been given everything that happened before this call, and every directory
+    /// among it is watched, as after [`Watch::barrier`].
+    ///
+    /// Why that is so (notify 9, `inotify.rs`): a batch of changes ends with a look into the kernel's queue
+    /// (`handle_inotify` in `UpdatePaths`), so that an empty batch is just that look. What was found
+    /// is handed out after the answer, but before the next question is taken.
+    ///
+    /// # Errors
+    /// The watcher's thread has ended.
+    pub fn catch_up(&mut self) -> Result<(), WatchError> {
+        self.watcher.update_paths(Vec::new()).map_err(|error| why(error.source))?;
+        self.barrier()
+    }
+
     /// Sets all watches anew. Directories made while events were lost are not watched, and watching
     /// the root again does nothing for them as long as it is watched: so first unwatch it.
     ///

@@ -7,6 +7,7 @@
 pub mod attempts;
 pub mod headers;
 pub mod host;
+pub mod origin;
 pub mod session;
 pub mod token;
 
@@ -178,6 +179,9 @@ pub async fn pass(
 impl Gate {
     fn let_in(&self, request: &Request, rule: Rule, from: SocketAddr) -> Result<Visitor, Problem> {
         let headers = request.headers();
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return Err(Problem::bad_request("a request has one Host header"));
+        }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let host = request.uri().authority().map(|authority| authority.as_str()).or(host);
         if !self.hosts.take(host) {
@@ -185,12 +189,16 @@ impl Gate {
                 "this server answers to names of its own machine only (localhost, 127.0.0.1)";
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if !reads && !origin::is_ours(headers, host) {
+            let detail = "this was sent by a page of another site, which may change nothing here";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
         // Platforms ask for signs of life without a token, and a wrong one is no reason not to live.
         if rule == Rule::Open {
             return Ok(self.visitor(headers, from).unwrap_or(Visitor::Stranger));
         }
         let visitor = self.visitor(headers, from)?;
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let free = reads && self.reads_are_free();
         if !visitor.is_known() && !free {
             return Err(login_needed());

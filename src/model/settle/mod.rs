@@ -220,10 +220,11 @@ impl Settle {
         self.line.first_key_value().map(|(key, _)| key.0)
     }
 
-    /// Takes back a file that was handed out.
-    pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) {
-        let Some(file) = self.files.get_mut(path) else { return };
-        let Stage::OutAt { again } = &mut file.stage else { return };
+    /// Takes back a file that was handed out. Returns whether something has happened to it meanwhile: it
+    /// is due again then, and `outcome` is not the last word.
+    pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) -> bool {
+        let Some(file) = self.files.get_mut(path) else { return false };
+        let Stage::OutAt { again } = &mut file.stage else { return false };
         let again = again.take();
         if let Some((sign, since)) = again {
             // Whatever came out, something has happened since.
@@ -235,13 +236,13 @@ impl Settle {
             }
             file.closed = (sign == Sign::Closed).then_some(since);
             self.queue(path.clone(), now);
-            return;
+            return true;
         }
         let wait = match outcome {
             Outcome::Done => {
                 self.failing -= usize::from(file.failures > 0);
                 self.files.remove(path);
-                return;
+                return false;
             }
             Outcome::Returned => Duration::ZERO,
             Outcome::Changed => {
@@ -258,7 +259,7 @@ impl Settle {
             Outcome::Failed if file.failures == 0 && self.failing >= self.capacity => {
                 // Too many to remember: a scan will find it again.
                 self.files.remove(path);
-                return;
+                return false;
             }
             Outcome::Failed => {
                 self.failing += usize::from(file.failures == 0);
@@ -267,6 +268,33 @@ impl Settle {
             }
         };
         self.queue(path.clone(), now + wait);
+        false
+    }
+
+    /// Makes every file due now that has not failed: somebody waits for it.
+    pub fn nudge(&mut self, now: Instant) {
+        let sound = |path: &&UploadPath| self.files.get(*path).is_some_and(|f| f.failures == 0);
+        let later: Vec<_> = self
+            .line
+            .range((now, u64::MAX)..)
+            .filter(|(_, path)| sound(path))
+            .map(|(key, path)| (*key, path.clone()))
+            .collect();
+        for (key, path) in later {
+            self.line.remove(&key);
+            self.queue(path, now);
+        }
+    }
+
+    /// Files that have failed, and wait to be tried again.
+    pub fn failed(&self) -> impl Iterator<Item = &UploadPath> {
+        self.files.iter().filter(|(_, file)| file.failures > 0).map(|(path, _)| path)
+    }
+
+    /// Whether this file is handed out.
+    #[must_use]
+    pub fn is_out(&self, path: &UploadPath) -> bool {
+        self.files.get(path).is_some_and(|file| matches!(file.stage, Stage::OutAt { .. }))
     }
 
     /// Makes every waiting file due now, and is quick to take files from now on: the program is
