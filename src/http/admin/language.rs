@@ -32,12 +32,10 @@ impl Language {
 
     /// The one that a browser likes best among ours; English when it likes neither.
     pub fn of_browser(headers: &HeaderMap) -> Self {
-        let wishes =
-            headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let wishes = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let weighed = wishes.split(',').filter_map(|wish| {
             let (tag, rest) = wish.split_once(';').unwrap_or((wish, ""));
-            let weight =
-                rest.trim().strip_prefix("q=").map_or(Some(1.0), |text| text.parse().ok())?;
+            let weight = rest.trim().strip_prefix("q=").map_or(Some(1.0), |text| text.parse().ok())?;
             Some((Self::of_tag(tag)?, weight)).filter(|(_, weight): &(_, f32)| *weight > 0.0)
         });
         // The first of equals wins.
@@ -75,9 +73,7 @@ impl Language {
             return text.to_owned();
         }
         let persian = |c: char| match c {
-            '0'..='9' => {
-                char::from_u32(u32::from('۰') + u32::from(c) - u32::from('0')).unwrap_or(c)
-            }
+            '0'..='9' => char::from_u32(u32::from('۰') + u32::from(c) - u32::from('0')).unwrap_or(c),
             ',' => '٬',
             '.' => '٫',
             '%' => '٪',
@@ -110,9 +106,11 @@ impl Language {
         while value >= KI - 0.05 && unit + 1 < units.len() {
             (value, unit) = (value / KI, unit + 1);
         }
-        let decimals = usize::from(unit > 0 && value < 99.95 && value.fract() >= 0.05);
+        let decimals = usize::from(unit > 0 && value < 99.95);
+        let number = format!("{value:.decimals$}");
+        let number = number.strip_suffix(".0").unwrap_or(&number);
         // A number and its unit stay on one line.
-        format!("{}\u{a0}{}", self.digits(&format!("{value:.decimals$}")), units[unit])
+        format!("{}\u{a0}{}", self.digits(number), units[unit])
     }
 
     /// A share of a whole, in whole percents; what is not nothing is not shown as nothing, nor what is

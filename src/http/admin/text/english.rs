@@ -46,6 +46,7 @@ pub static ENGLISH: Texts = Texts {
     days_count: |days| count(days, "day", "days"),
     bytes_count: |bytes| count(bytes, "byte", "bytes"),
     and_more: |more| format!("… and {} more", English.number(more)),
+    more_than: |number| format!("{} entries or more", English.number(number)),
 
     login_title: "Log in",
     login_explained: "The token is the value of IMAGECACHED_TOKEN. Where none is set, the program makes one \
@@ -94,12 +95,14 @@ pub static ENGLISH: Texts = Texts {
     watcher_off: "Starting",
     watcher_none: "Not in this process",
     restoring: "Restoring",
-    restore_progress: |done, planned| format!("{} of {}", English.number(done), files(planned)),
+    restore_progress: |done, planned| {
+        format!("{} of {}", English.number(done), files(planned))
+    },
     where_bytes_are: "Where the bytes are",
     share: "Share",
     growth: "Stored per day",
-    growth_summary: |files, size| format!("{files} entries with {size} in the last 30 days."),
-    growth_bar: |day, entries, size| format!("{day}: {entries} entries, {size}"),
+    growth_summary: |stored, size| format!("{}, {size}, in the last 30 days.", files(stored)),
+    growth_bar: |day, stored, size| format!("{day}: {}, {size}", files(stored)),
     speed: "From close to commit",
     speed_summary: |stored, worst| {
         format!("{} in the last hour; the slowest was safe after {worst}.", files(stored))
@@ -182,18 +185,15 @@ pub static ENGLISH: Texts = Texts {
     cache_button: |selected| format!("Store {} again", entries(selected)),
     cache_absent: |absent| match absent {
         1 => "1 of the files is not on the disk; its entry stays as it is.".into(),
-        _ => format!(
-            "{} of the files are not on the disk; their entries stay as they are.",
-            English.number(absent)
-        ),
+        _ => format!("{} of the files are not on the disk; their entries stay as they are.",
+            English.number(absent)),
     },
     delete_title: |selected| format!("Delete {}?", entries(selected)),
     delete_explained: "The entries are removed from the database. Files on the disk are left alone, and are \
-                       stored again when they change.",
+                       stored again within the hour.",
     delete_button: |selected| format!("Delete {}", entries(selected)),
     delete_last_copies: |absent| match absent {
-        1 => "1 of the files is not on the disk. This removes its last copy, and cannot be undone."
-            .into(),
+        1 => "1 of the files is not on the disk. This removes its last copy, and cannot be undone.".into(),
         _ => format!(
             "{} of the files are not on the disk. This removes their last copies, and cannot be undone.",
             English.number(absent)
@@ -251,9 +251,7 @@ pub static ENGLISH: Texts = Texts {
                         use, and its entry stays.",
     cleanup_days: "Not accessed for at least",
     cleanup_show: "Show what would go",
-    cleanup_nothing: |days| {
-        format!("Nothing would go: every entry was used within {days}, or is on the disk.")
-    },
+    cleanup_nothing: |days| format!("Nothing would go: every entry was used within {days}, or is on the disk."),
     cleanup_would_go: |count, size, days| {
         format!("{count} ({size}) would go: not accessed for {days}, and not on the disk.")
     },
@@ -264,10 +262,8 @@ pub static ENGLISH: Texts = Texts {
     in_use: |count| match count {
         0 => String::new(),
         1 => "1 more was not accessed for so long, but is on the disk and stays.".into(),
-        _ => format!(
-            "{} more were not accessed for so long, but are on the disk and stay.",
-            English.number(count)
-        ),
+        _ => format!("{} more were not accessed for so long, but are on the disk and stay.",
+            English.number(count)),
     },
     cleaned: |removed| format!("{} removed.", entries(removed)),
 
