@@ -60,14 +60,8 @@ impl Context {
             Arc::new(Objects::new(remote, store.clone(), database, settings.remote.remove_objects))
         });
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        Ok(Self {
-            settings: Arc::new(settings),
-            store,
-            remote,
-            objects,
-            health: Arc::new(Health::new(recent)),
-            platform,
-        })
+        let (settings, health) = (Arc::new(settings), Arc::new(Health::new(recent)));
+        Ok(Self { settings, store, remote, objects, health, platform })
     }
 
     /// Another way to the same database, over one connection: who uses it takes none from the others.

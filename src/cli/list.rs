@@ -92,6 +92,7 @@ impl List {
                 Payload::Url => PayloadKind::Url,
                 Payload::None => PayloadKind::None,
             }),
+            has_data: None,
             not_accessed_days: self.not_accessed,
             sort: match self.sort {
                 Sort::Path => store::Sort::Path,

@@ -131,6 +131,7 @@ impl Door {
         let site = Site {
             store,
             remote: context.remote.clone(),
+            objects: context.objects.clone(),
             health: context.health.clone(),
             guard,
             gate: Arc::new(Gate::new(token, address)),

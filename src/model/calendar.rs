@@ -13,8 +13,8 @@ pub struct Date {
 /// Jalali years at which the pattern of leap years begins anew, by K. M. Borkowski, *The Persian calendar
 /// for 3000 years* (1996). Between them every 33 years have 8 leap years.
 const BREAKS: [i64; 20] = [
-    -61, 9, 38, 199, 426, 686, 756, 818, 1111, 1181, 1210, 1635, 2060, 2097, 2192, 2262, 2324, 2394,
-    2456, 3178,
+    -61, 9, 38, 199, 426, 686, 756, 818, 1111, 1181, 1210, 1635, 2060, 2097, 2192, 2262, 2324,
+    2394, 2456, 3178,
 ];
 
 /// The Gregorian date of a day, counted from 1970-01-01.

@@ -19,6 +19,8 @@ pub struct ListQuery {
     pub mime: Option<String>,
     /// Where the bytes are.
     pub payload: Option<PayloadKind>,
+    /// Whether the bytes can be read back.
+    pub has_data: Option<bool>,
     /// Not seen on disk, restored or read for this many days.
     pub not_accessed_days: Option<u32>,
     /// Only what comes after this, in the order of `sort` and `descending`.
@@ -77,7 +79,10 @@ impl ListQuery {
 
     /// Whether more than the path decides which rows are listed.
     pub(super) fn reads_more_than_paths(&self) -> bool {
-        self.mime.is_some() || self.payload.is_some() || self.not_accessed_days.is_some()
+        self.mime.is_some()
+            || self.payload.is_some()
+            || self.has_data.is_some()
+            || self.not_accessed_days.is_some()
     }
 
     /// Whether the rows are named, so that their keys find them.

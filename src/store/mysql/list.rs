@@ -47,6 +47,9 @@ fn push_choice(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery) {
     if let Some(place) = wanted.payload {
         sql.push(" AND place = ").push_bind(rows::place_number(place));
     }
+    if let Some(has_data) = wanted.has_data {
+        sql.push(if has_data { " AND place <> 0" } else { " AND place = 0" });
+    }
     if let Some(days) = wanted.not_accessed_days {
         sql.push(" AND last_accessed < UTC_TIMESTAMP(6) - INTERVAL ")
             .push_bind(i64::from(days))

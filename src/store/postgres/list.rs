@@ -42,6 +42,9 @@ fn push_choice(sql: &mut QueryBuilder<sqlx::Postgres>, wanted: &ListQuery) {
     if let Some(place) = wanted.payload {
         sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
     }
+    if let Some(has_data) = wanted.has_data {
+        sql.push(concat!(" AND ", place!())).push(if has_data { " <> 0" } else { " = 0" });
+    }
     if let Some(days) = wanted.not_accessed_days {
         sql.push(" AND last_accessed < now() - interval '1 day' * ").push_bind(f64::from(days));
     }

@@ -50,6 +50,9 @@ fn push_choice(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery) {
     if let Some(place) = wanted.payload {
         sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
     }
+    if let Some(has_data) = wanted.has_data {
+        sql.push(concat!(" AND ", place!())).push(if has_data { " <> 0" } else { " = 0" });
+    }
     if let Some(days) = wanted.not_accessed_days {
         sql.push(" AND last_accessed < strftime('%Y-%m-%d %H:%M:%f000', 'now', ")
             .push_bind(format!("-{days} days"))

@@ -1,0 +1,9 @@
+//! HTTP through the real program: who is let in, what is bounded, and that nothing of it harms uploads.
+
+mod bounds;
+mod flush;
+mod gate;
+mod server;
+mod start;
+#[path = "../support/mod.rs"]
+mod support;
