@@ -3,6 +3,7 @@
 mod bounds;
 mod flush;
 mod gate;
+mod load;
 mod server;
 mod start;
 #[path = "../support/mod.rs"]

@@ -70,7 +70,8 @@ impl Shop {
             _ => format!("now() - ({days}) * INTERVAL '1 day'"),
         };
         let days = ago("(id * 7) % 29");
-        self.sandbox.sql(&format!("UPDATE image_cache SET created_at = {days}, updated_at = {days}"));
+        self.sandbox
+            .sql(&format!("UPDATE image_cache SET created_at = {days}, updated_at = {days}"));
         self.sandbox.sql(&format!(
             "UPDATE image_cache SET last_accessed = {} WHERE original_path = '{OLD}'",
             ago("400")

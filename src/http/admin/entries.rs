@@ -121,7 +121,8 @@ impl Row {
 
 /// Whether a browser can show it.
 pub fn is_picture(entry: &Entry) -> bool {
-    let shown = ["jpeg", "png", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon", "vnd.microsoft.icon"];
+    let shown =
+        ["jpeg", "png", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon", "vnd.microsoft.icon"];
     let kind = entry.content_type_header.strip_prefix("image/");
     entry.has_data() && kind.is_some_and(|kind| shown.contains(&kind))
 }
@@ -240,7 +241,8 @@ struct Found {
 async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
     let token = site.gate.token();
     let list = wanted.query();
-    let begin = wanted.cursor.as_deref().map(|text| cursor::read(token, &list, text)).transpose()?;
+    let begin =
+        wanted.cursor.as_deref().map(|text| cursor::read(token, &list, text)).transpose()?;
     let cursor = |after: After| cursor::write(token, &list, &after);
     let Some(on_disk) = wanted.on_disk else {
         let query = ListQuery { limit: Some(wanted.limit), after: begin, ..list.clone() };
