@@ -53,6 +53,11 @@ pub fn router(site: Arc<Site>) -> Router {
         let start = format!("{prefix}/admin/");
         routes.route("/", get(|| async move { Redirect::to(&start) }))
     };
+    bounded(routes)
+}
+
+/// What holds for every answer.
+fn bounded(routes: Router) -> Router {
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
@@ -85,5 +90,32 @@ impl Site {
     #[must_use]
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_in_one_answer_is_told_without_its_cause_and_the_next_is_given() {
+        async fn faulty() -> &'static str {
+            panic!("secret of the fault")
+        }
+        let router = bounded(Router::new().route("/a", get(faulty)).route("/b", get(async || "b")));
+        let ask =
+            |path: &str| router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+        let answer = ask("/a").await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        let body = axum::body::to_bytes(answer.into_body(), 9_999).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("secret of the fault"));
+        assert_eq!(ask("/b").await.unwrap().status(), StatusCode::OK);
+        assert_eq!(ask("/c").await.unwrap().status(), StatusCode::NOT_FOUND);
     }
 }

@@ -106,6 +106,7 @@ fn connections_that_say_nothing_keep_nobody_out() {
 fn paths_and_parameters_that_play_games() {
     let server = Server::watch(&[]);
     server.sandbox.write("a.jpg", b"a");
+    server.sandbox.wait_for_entries(1);
     let token = format!("Authorization: Bearer {TOKEN}");
     let long = "9".repeat(5_000);
     let games = [

@@ -4,6 +4,7 @@ mod api;
 mod bounds;
 mod flush;
 mod gate;
+mod load;
 mod metrics;
 mod schema;
 mod server;

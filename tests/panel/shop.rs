@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::program::{Running, Sandbox};
 
 const TOKEN: &str = "a-token-for-the-tests-of-the-panel";
 
@@ -41,8 +41,7 @@ impl Shop {
     pub fn open(kind: Kind) -> Self {
         let mut sandbox = Sandbox::new(kind);
         sandbox.environment.push(("IMAGECACHED_TOKEN".into(), TOKEN.into()));
-        let (mut running, panel) = serve(&sandbox, "watch");
-        running.wait_for_log("event=watching");
+        let (running, panel) = serve(&sandbox, "watch");
         let mut count = 0;
         for entry in walkdir::WalkDir::new(&*SAMPLES) {
             let entry = entry.expect("a sample");
@@ -124,8 +123,6 @@ fn serve(sandbox: &Sandbox, command: &str) -> (Running, String) {
     let line = running.wait_for_log("event=listening");
     let url = line.split_once("url=").expect("an address").1;
     let url = url.split([' ', '"']).find(|part| !part.is_empty()).expect("an address").to_owned();
-    // The tables are made while it listens already.
-    wait_until("the panel", || sandbox.paths().len() < usize::MAX);
     (running, url)
 }
 

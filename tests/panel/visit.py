@@ -60,7 +60,7 @@ def visitor(browser, expected=(), **wishes):
     context.on("request", request)
     yield context.new_page()
     context.close()
-    assert not faults, "\n".join(faults)
+    assert not faults, "\n".join(faults[:10])
 
 
 def log_in(page, then=""):

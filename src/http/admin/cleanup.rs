@@ -16,6 +16,7 @@ use super::fields::Fields;
 use super::frame::{Frame, Tab, done, show};
 use super::message::Message;
 use super::overview::{guard, now};
+use super::selection::remove_loose_objects;
 
 /// The days that the commands and the API take as well, unless told otherwise.
 const DAYS: u32 = 90;
@@ -91,6 +92,7 @@ pub async fn carry_out(
     // What is used since the page was made is not among them any more.
     let candidates = find(site.store.as_ref(), guard.upload_dir(), days).await?;
     let removed = remove(site.store.as_ref(), &candidates).await?;
+    remove_loose_objects(&site);
     tracing::info!(event = "cleanup", removed, days, "entries removed from the admin panel");
     let to = format!("{}/admin/cleanup/", site.prefix);
     Ok(done(&site, &headers, &to, &Message::Cleaned(removed)))

@@ -15,7 +15,13 @@ pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// A cookie for the pages below `prefix`, kept for some seconds; for none, it goes.
 ///
 /// No script reads it, and no other site makes a browser send it.
-pub fn write(headers: &HeaderMap, prefix: &str, name: &str, value: &str, seconds: u64) -> HeaderValue {
+pub fn write(
+    headers: &HeaderMap,
+    prefix: &str,
+    name: &str,
+    value: &str,
+    seconds: u64,
+) -> HeaderValue {
     // A proxy in front that speaks TLS says so; then the cookie never travels without it.
     let secure = match headers.get("x-forwarded-proto") {
         Some(protocol) if protocol.as_bytes().eq_ignore_ascii_case(b"https") => "; Secure",

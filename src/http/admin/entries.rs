@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::http::api::cursor;
 use crate::http::{Problem, Site};
 use crate::model::entry::PayloadKind;
 use crate::model::{Entry, Timestamp, UploadPath};
@@ -120,7 +121,8 @@ impl Row {
 
 /// Whether a browser can show it.
 pub fn is_picture(entry: &Entry) -> bool {
-    let shown = ["jpeg", "png", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon", "vnd.microsoft.icon"];
+    let shown =
+        ["jpeg", "png", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon", "vnd.microsoft.icon"];
     let kind = entry.content_type_header.strip_prefix("image/");
     entry.has_data() && kind.is_some_and(|kind| shown.contains(&kind))
 }
@@ -237,11 +239,15 @@ struct Found {
 }
 
 async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
-    let begin = wanted.cursor.as_deref().map(read_cursor).transpose()?;
+    let token = site.gate.token();
+    let list = wanted.query();
+    let begin =
+        wanted.cursor.as_deref().map(|text| cursor::read(token, &list, text)).transpose()?;
+    let cursor = |after: After| cursor::write(token, &list, &after);
     let Some(on_disk) = wanted.on_disk else {
-        let query = ListQuery { limit: Some(wanted.limit), after: begin, ..wanted.query() };
+        let query = ListQuery { limit: Some(wanted.limit), after: begin, ..list.clone() };
         let Page { entries, next } = site.store.page(&query).await?;
-        let count = site.store.count(&wanted.query(), COUNTED).await?;
+        let count = site.store.count(&list, COUNTED).await?;
         return Ok(Found { entries, next: next.map(cursor), count: Some(count), cut_short: false });
     };
     let guard = site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;
@@ -250,7 +256,7 @@ async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
     let mut looked_at = 0;
     loop {
         // Not more than a page has: where one is full, the next one begins.
-        let query = ListQuery { limit: Some(wanted.limit), after, ..wanted.query() };
+        let query = ListQuery { limit: Some(wanted.limit), after, ..list.clone() };
         let Page { entries, next } = site.store.page(&query).await?;
         looked_at += entries.len();
         let present = presence(guard.upload_dir(), &entries).await?;
@@ -265,18 +271,6 @@ async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
         }
         after = Some(next);
     }
-}
-
-/// A place in a list, for an address.
-fn cursor(after: After) -> String {
-    format!("{}.{}", after.id, after.key)
-}
-
-fn read_cursor(text: &str) -> Result<After, Problem> {
-    let detail = "cursor: take it from the link to the next page, or leave it out";
-    let refused = || Problem::bad_request(detail);
-    let (id, key) = text.split_once('.').ok_or_else(refused)?;
-    Ok(After { key: key.to_owned(), id: id.parse().map_err(|_| refused())? })
 }
 
 /// Of each entry, whether its file is on disk.

@@ -93,9 +93,10 @@ async fn shown(
     let frame = frame.on(Tab::Entries);
     let language = frame.language;
     let on_disk = match &site.guard {
-        Some(guard) => {
-            presence(guard.upload_dir(), std::slice::from_ref(entry)).await.ok().map(|found| found[0])
-        }
+        Some(guard) => presence(guard.upload_dir(), std::slice::from_ref(entry))
+            .await
+            .ok()
+            .map(|found| found[0]),
         None => None,
     };
     let now = now();

@@ -24,11 +24,7 @@ struct Page<'p> {
 }
 
 /// The middleware around all pages.
-pub async fn for_people(
-    State(site): State<Arc<Site>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn for_people(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let reads = request.method() == Method::GET;
     let response = next.run(request).await;

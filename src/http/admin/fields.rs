@@ -31,7 +31,8 @@ impl Fields {
     pub fn number<N: FromStr>(&self, name: &str) -> Result<Option<N>, Problem> {
         let read = |text: &str| {
             let text = latin_digits(text.trim());
-            text.parse().map_err(|_| Problem::bad_request(format!("{name}: {text:?} is no number for it")))
+            text.parse()
+                .map_err(|_| Problem::bad_request(format!("{name}: {text:?} is no number for it")))
         };
         self.get(name).map(read).transpose()
     }
@@ -44,7 +45,8 @@ impl Fields {
         let of_name = self.0.iter().filter(|(found, _)| found == name);
         of_name
             .map(|(_, text)| {
-                let refused = || Problem::bad_request(format!("{name}: {text:?} is no number for it"));
+                let refused =
+                    || Problem::bad_request(format!("{name}: {text:?} is no number for it"));
                 text.parse().map_err(|_| refused())
             })
             .collect()

@@ -180,10 +180,7 @@ pub fn way_back(site: &Site, wanted: Option<&str>) -> String {
 }
 
 /// Remembers which language and colours somebody wants. Nothing of ours changes, so anybody may ask.
-pub async fn prefer(
-    State(site): State<Arc<Site>>,
-    request: Request,
-) -> Result<Response, Problem> {
+pub async fn prefer(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let fields = change::form(request).await?;
     let mut response = Redirect::to(&way_back(&site, fields.get("back"))).into_response();

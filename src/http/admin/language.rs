@@ -32,10 +32,12 @@ impl Language {
 
     /// The one that a browser likes best among ours; English when it likes neither.
     pub fn of_browser(headers: &HeaderMap) -> Self {
-        let wishes = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let wishes =
+            headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let weighed = wishes.split(',').filter_map(|wish| {
             let (tag, rest) = wish.split_once(';').unwrap_or((wish, ""));
-            let weight = rest.trim().strip_prefix("q=").map_or(Some(1.0), |text| text.parse().ok())?;
+            let weight =
+                rest.trim().strip_prefix("q=").map_or(Some(1.0), |text| text.parse().ok())?;
             Some((Self::of_tag(tag)?, weight)).filter(|(_, weight): &(_, f32)| *weight > 0.0)
         });
         // The first of equals wins.
@@ -73,7 +75,9 @@ impl Language {
             return text.to_owned();
         }
         let persian = |c: char| match c {
-            '0'..='9' => char::from_u32(u32::from('۰') + u32::from(c) - u32::from('0')).unwrap_or(c),
+            '0'..='9' => {
+                char::from_u32(u32::from('۰') + u32::from(c) - u32::from('0')).unwrap_or(c)
+            }
             ',' => '٬',
             '.' => '٫',
             '%' => '٪',

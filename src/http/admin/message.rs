@@ -15,8 +15,18 @@ pub enum Message {
     NothingSelected,
     /// It takes longer than anybody waits for a page.
     GoesOn,
-    Cached { cached: u64, unchanged: u64, skipped: u64, failed: u64 },
-    Restored { restored: u64, present: u64, damaged: u64, not_restored: u64 },
+    Cached {
+        cached: u64,
+        unchanged: u64,
+        skipped: u64,
+        failed: u64,
+    },
+    Restored {
+        restored: u64,
+        present: u64,
+        damaged: u64,
+        not_restored: u64,
+    },
     Deleted(u64),
     Cleaned(u64),
     /// The bytes have the sha256 that the entry says.

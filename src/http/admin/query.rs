@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn values_that_no_filter_has_are_refused() {
-        for text in ["type=x", "payload=x", "on_disk=x", "sort=x", "order=x", "days=-1", "limit=x"] {
+        for text in ["type=x", "payload=x", "on_disk=x", "sort=x", "order=x", "days=-1", "limit=x"]
+        {
             assert!(Wanted::read(&Fields::parse(text.as_bytes())).is_err(), "{text}");
         }
         let wanted = Wanted::read(&Fields::parse(b"limit=100000&days=999999999")).unwrap();

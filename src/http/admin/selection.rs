@@ -7,8 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use crate::cleanup::{Candidates, carry_out as remove};
 use crate::http::{Problem, Site};
 use crate::model::{Entry, UploadPath};
+use crate::objects::Pace;
 use crate::store::ListQuery;
 
 use super::change::Change;
@@ -138,7 +140,9 @@ pub async fn carry_out(
     let message = match deed {
         _ if ids.is_empty() => Message::NothingSelected,
         Deed::Delete => {
-            let removed = site.store.remove(&ids).await?;
+            let chosen = Candidates { entries, ..Candidates::default() };
+            let removed = remove(site.store.as_ref(), &chosen).await?;
+            remove_loose_objects(&site);
             tracing::info!(event = "removed", removed, "entries removed from the admin panel");
             Message::Deleted(removed)
         }
@@ -156,6 +160,14 @@ pub async fn carry_out(
         }
     };
     Ok(done(&site, &headers, &back(&site, fields), &message))
+}
+
+/// Removes the objects that no entry refers to any more, behind the answer. What is left over, the daemon
+/// removes within the hour.
+pub fn remove_loose_objects(site: &Site) {
+    if let Some(objects) = site.objects.clone().filter(|objects| objects.may_remove()) {
+        tokio::spawn(async move { objects.remove_loose(Pace::GENTLE).await });
+    }
 }
 
 /// Where the entries were selected.

@@ -84,9 +84,7 @@ fn judge(state: Option<&GuardState>, away: bool, language: Language) -> (Tone, S
     let waits = waits.unwrap_or_default();
     match (away, unsaved, state.oldest_unsaved) {
         (true, 0, _) => (Tone::Warning, text.database_away.into(), text.database_away_idle.into()),
-        (true, _, _) => {
-            (Tone::Bad, (text.not_safe_away)(unsaved), text.do_not_stop.into())
-        }
+        (true, _, _) => (Tone::Bad, (text.not_safe_away)(unsaved), text.do_not_stop.into()),
         (false, 0, _) => (Tone::Good, text.all_safe.into(), text.all_safe_detail.into()),
         (false, _, Some(oldest)) if oldest > LONG => (Tone::Warning, (text.late)(unsaved), waits),
         (false, _, _) => (Tone::Calm, (text.on_the_way)(unsaved), waits),

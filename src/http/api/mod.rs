@@ -7,7 +7,7 @@ mod ask;
 mod cache_all;
 mod cleanup;
 mod content;
-mod cursor;
+pub(super) mod cursor;
 mod entries;
 mod flush;
 mod jobs;

@@ -95,9 +95,7 @@ pub static ENGLISH: Texts = Texts {
     watcher_off: "Starting",
     watcher_none: "Not in this process",
     restoring: "Restoring",
-    restore_progress: |done, planned| {
-        format!("{} of {}", English.number(done), files(planned))
-    },
+    restore_progress: |done, planned| format!("{} of {}", English.number(done), files(planned)),
     where_bytes_are: "Where the bytes are",
     share: "Share",
     growth: "Stored per day",
@@ -185,15 +183,18 @@ pub static ENGLISH: Texts = Texts {
     cache_button: |selected| format!("Store {} again", entries(selected)),
     cache_absent: |absent| match absent {
         1 => "1 of the files is not on the disk; its entry stays as it is.".into(),
-        _ => format!("{} of the files are not on the disk; their entries stay as they are.",
-            English.number(absent)),
+        _ => format!(
+            "{} of the files are not on the disk; their entries stay as they are.",
+            English.number(absent)
+        ),
     },
     delete_title: |selected| format!("Delete {}?", entries(selected)),
     delete_explained: "The entries are removed from the database. Files on the disk are left alone, and are \
                        stored again within the hour.",
     delete_button: |selected| format!("Delete {}", entries(selected)),
     delete_last_copies: |absent| match absent {
-        1 => "1 of the files is not on the disk. This removes its last copy, and cannot be undone.".into(),
+        1 => "1 of the files is not on the disk. This removes its last copy, and cannot be undone."
+            .into(),
         _ => format!(
             "{} of the files are not on the disk. This removes their last copies, and cannot be undone.",
             English.number(absent)
@@ -251,7 +252,9 @@ pub static ENGLISH: Texts = Texts {
                         use, and its entry stays.",
     cleanup_days: "Not accessed for at least",
     cleanup_show: "Show what would go",
-    cleanup_nothing: |days| format!("Nothing would go: every entry was used within {days}, or is on the disk."),
+    cleanup_nothing: |days| {
+        format!("Nothing would go: every entry was used within {days}, or is on the disk.")
+    },
     cleanup_would_go: |count, size, days| {
         format!("{count} ({size}) would go: not accessed for {days}, and not on the disk.")
     },
@@ -262,8 +265,10 @@ pub static ENGLISH: Texts = Texts {
     in_use: |count| match count {
         0 => String::new(),
         1 => "1 more was not accessed for so long, but is on the disk and stays.".into(),
-        _ => format!("{} more were not accessed for so long, but are on the disk and stay.",
-            English.number(count)),
+        _ => format!(
+            "{} more were not accessed for so long, but are on the disk and stay.",
+            English.number(count)
+        ),
     },
     cleaned: |removed| format!("{} removed.", entries(removed)),
 

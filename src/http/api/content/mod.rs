@@ -132,7 +132,7 @@ pub async fn content(
     };
     let body = match method {
         Method::HEAD => Body::empty(),
-        _ => api.body(&entry, sha256, window.clone()).await?,
+        _ => api.body(&entry, sha256, window.clone(), is_look(&headers)).await?,
     };
     let status = if window.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = described((status, body).into_response(), &entry, &etag);
@@ -155,6 +155,7 @@ impl Api {
         entry: &Entry,
         sha256: Digest,
         window: Option<std::ops::Range<u64>>,
+        is_look: bool,
     ) -> Result<Body, Problem> {
         let turn = tokio::time::timeout(TURN, self.reading.turns.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| {
@@ -173,7 +174,7 @@ impl Api {
             window: window.unwrap_or(0..entry.file_size),
         };
         let path = UploadPath::parse(&entry.original_path).ok();
-        let path = path.filter(|_| self.reading.is_news(entry.id));
+        let path = path.filter(|_| !is_look && self.reading.is_news(entry.id));
         tokio::spawn(async move {
             let store = order.site.store.clone();
             copy(order, begun, pieces).await;
@@ -191,6 +192,13 @@ impl Api {
         };
         Ok(Body::from_stream(stream::unfold(received, next)))
     }
+}
+
+/// Whether this is a picture on a page of the admin panel: who looks over what nobody uses any more must not
+/// make it used by that.
+fn is_look(headers: &HeaderMap) -> bool {
+    let says = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
+    says("sec-fetch-site", "same-origin") && says("sec-fetch-dest", "image")
 }
 
 /// Says what the bytes are, and what a browser may do with them.
