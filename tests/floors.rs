@@ -33,8 +33,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "http",
         &[
-            "model", "uploads", "store", "remote", "settings", "payload", "restore", "cleanup",
-            "doctor",
+            "model", "uploads", "store", "remote", "settings", "payload", "objects", "restore",
+            "cleanup", "doctor",
         ],
     ),
     // Wiring.

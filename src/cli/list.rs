@@ -83,7 +83,8 @@ impl List {
         ListQuery {
             search: self.search.clone(),
             path: None,
-            after_id: None,
+            ids: None,
+            after: None,
             mime: self.mime.clone(),
             payload: self.payload.map(|payload| match payload {
                 Payload::Inline => PayloadKind::Inline,
@@ -91,6 +92,7 @@ impl List {
                 Payload::Url => PayloadKind::Url,
                 Payload::None => PayloadKind::None,
             }),
+            has_data: None,
             not_accessed_days: self.not_accessed,
             sort: match self.sort {
                 Sort::Path => store::Sort::Path,

@@ -135,6 +135,7 @@ impl Door {
         let site = Site {
             store: store.clone(),
             remote: context.remote.clone(),
+            objects: context.objects.clone(),
             health: context.health.clone(),
             guard,
             gate: Arc::new(Gate::new(token, address)),

@@ -9,6 +9,7 @@ use crate::doctor::Patient;
 use crate::http::gate::Gate;
 use crate::model::UploadPath;
 use crate::model::health::Health;
+use crate::objects::Objects;
 use crate::remote::Remote;
 use crate::store::Store;
 use crate::uploads::UploadDir;
@@ -18,6 +19,8 @@ pub struct Site {
     pub store: Arc<dyn Store>,
     /// The object store, where one is configured.
     pub remote: Option<Arc<dyn Remote>>,
+    /// The same, as this database uses it.
+    pub objects: Option<Arc<Objects>>,
     pub health: Arc<Health>,
     /// The daemon, in a process that has the upload directory.
     pub guard: Option<Arc<dyn Guard>>,

@@ -66,8 +66,8 @@ pub async fn compare(
         ..ListQuery::default()
     };
     loop {
-        let entries = store.list(&query).await?;
-        for entry in &entries {
+        let page = store.page(&query).await?;
+        for entry in &page.entries {
             let url = entry.image_url.as_deref().unwrap_or_default();
             let Some(content) = remote.content(url) else { continue };
             match contents.binary_search(&content) {
@@ -78,8 +78,10 @@ pub async fn compare(
                 }
             }
         }
-        let Some(last) = entries.last() else { break };
-        query.after_id = Some(last.id);
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
     }
     if referred.iter().all(|referred| *referred) {
         return Ok(compared);

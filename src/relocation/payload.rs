@@ -15,7 +15,7 @@ use crate::payload::{ReadError, Reader};
 use crate::relocation::chunks;
 use crate::relocation::object::{self, Upload};
 use crate::remote::{Remote, RemoteError};
-use crate::store::{ListQuery, PayloadPlace, Relocation, Sort, Store, StoreError, fresh_chunk_set};
+use crate::store::{ListQuery, PayloadPlace, Relocation, Store, StoreError, fresh_chunk_set};
 
 /// The first wait for a database that is away, and the longest.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
@@ -176,14 +176,8 @@ impl Carrier {
     /// What has become of an entry that is no longer as it was listed. Its payload may have been moved by
     /// an earlier attempt whose answer was lost, or by another process.
     async fn what_it_became(&self, entry: &Entry, to: Place) -> Result<Outcome, Failed> {
-        let query = ListQuery {
-            after_id: Some(entry.id - 1),
-            sort: Sort::Id,
-            limit: Some(1),
-            ..ListQuery::default()
-        };
-        let now = self.store.list(&query).await?.into_iter().find(|now| now.id == entry.id);
-        Ok(match now {
+        let query = ListQuery { ids: Some(vec![entry.id]), ..ListQuery::default() };
+        Ok(match self.store.list(&query).await?.pop() {
             Some(now) if now.sha256 == entry.sha256 && is_at(&now, to) => Outcome::Moved,
             _ => Outcome::Changed,
         })

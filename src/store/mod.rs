@@ -6,6 +6,7 @@
 mod error;
 mod fresh;
 pub mod ledger;
+mod listing;
 mod mysql;
 mod postgres;
 mod put;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 pub use error::{StoreError, Trouble};
 pub use fresh::fresh_chunk_set;
 pub use ledger::ObjectLedger;
+pub use listing::{After, Growth, ListQuery, Page, Sort};
 
 pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
@@ -111,42 +113,6 @@ pub enum PayloadPlace {
     Inline,
     Chunks(ChunkSet),
     Url(String),
-}
-
-/// Which entries to list, in which order. Never reads a payload.
-#[derive(Debug, Clone, Default)]
-pub struct ListQuery {
-    /// Part of the path, compared byte by byte.
-    pub search: Option<String>,
-    /// Exactly this path.
-    pub path: Option<UploadPath>,
-    /// Only ids above this one. With [`Sort::Id`] and a limit it goes through all entries page by page,
-    /// however many there are and whatever is stored meanwhile.
-    pub after_id: Option<i64>,
-    /// Start of the MIME type, such as `image/`.
-    pub mime: Option<String>,
-    /// Where the bytes are.
-    pub payload: Option<PayloadKind>,
-    /// Not seen on disk, restored or read for this many days.
-    pub not_accessed_days: Option<u32>,
-    pub sort: Sort,
-    pub descending: bool,
-    /// Most rows; `None` for all.
-    pub limit: Option<u32>,
-    /// Rows to pass over first.
-    pub offset: u64,
-}
-
-/// What a list is sorted by; the id breaks ties.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sort {
-    #[default]
-    Path,
-    Id,
-    Size,
-    Created,
-    Updated,
-    Accessed,
 }
 
 /// The image cache in figures.
@@ -270,7 +236,19 @@ pub trait Store: ObjectLedger + units::Units + fmt::Debug {
 
     /// Lists entries. Rows that cannot be read (others may write the table) are left out: [`Store::index`]
     /// names them.
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError>;
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
+        Ok(self.page(query).await?.entries)
+    }
+
+    /// Lists entries, and tells where the next ones begin.
+    async fn page(&self, query: &ListQuery) -> Result<Page, StoreError>;
+
+    /// How many entries a list has, on all its pages; counts up to `most`.
+    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError>;
+
+    /// What was stored for the first time on each of the last days, oldest first; days without anything are
+    /// left out.
+    async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError>;
 
     /// The image cache in figures.
     async fn totals(&self) -> Result<Totals, StoreError>;

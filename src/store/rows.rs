@@ -7,7 +7,7 @@ use crate::model::Timestamp;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, PayloadKind};
 use crate::store::ledger::{LooseObject, Verdict};
 use crate::store::put::{self, Known, LetGo};
-use crate::store::{Fetched, FetchedPayload, Stored, Totals};
+use crate::store::{After, Fetched, FetchedPayload, Growth, Page, Stored, Totals};
 
 /// A type that can be read from a row of `R`.
 pub(super) trait Column<'r, R: Row>: Decode<'r, R::Database> + Type<R::Database> {}
@@ -168,6 +168,38 @@ where
         sha256: row.try_get(12)?,
         mtime_ns: row.try_get(13)?,
         mode: mode(row.try_get(14)?),
+    })
+}
+
+/// A page of [`entry`] rows with one column more: what the row is sorted by. One row more than wanted shows
+/// that there is a next page.
+pub(super) fn page<R: Row>(rows: &[R], limit: Option<u32>) -> Page
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Column<'r, R>,
+    for<'r> String: Column<'r, R>,
+    for<'r> Option<i64>: Column<'r, R>,
+{
+    let limit = limit.map_or(rows.len(), |limit| limit as usize);
+    let wanted = &rows[..limit.min(rows.len())];
+    let last = wanted.last().filter(|_| rows.len() > limit);
+    let after = |row: &R| Some(After { key: row.try_get(15).ok()?, id: row.try_get(0).ok()? });
+    Page {
+        entries: wanted.iter().filter_map(|row| entry(row).ok()).collect(),
+        next: last.and_then(after),
+    }
+}
+
+/// `day, entries, file bytes`
+pub(super) fn growth<'r, R: Row>(row: &'r R) -> Result<Growth>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+{
+    Ok(Growth {
+        day: Timestamp(row.try_get(0)?),
+        entries: size(row.try_get(1)?),
+        file_bytes: size(row.try_get(2)?),
     })
 }
 

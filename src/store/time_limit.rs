@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal};
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
 use crate::store::units::Units;
 use crate::store::{
-    Fetched, ListQuery, Relocation, ServerFacts, Store, StoreError, Stored, Totals, Touch, Trouble,
+    Fetched, Growth, ListQuery, Page, Relocation, ServerFacts, Store, StoreError, Stored, Totals,
+    Touch, Trouble,
 };
 
 /// Makes a store with connections of its own.
@@ -183,8 +184,16 @@ impl Store for TimeLimited {
         self.wait(&store, &operation, &rows, store.fetch(ids, &mut counted)).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
-        self.limited("list entries", |store| async move { store.list(query).await }).await
+    async fn page(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.limited("list entries", |store| async move { store.page(query).await }).await
+    }
+
+    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
+        self.limited("count entries", |store| async move { store.count(query, most).await }).await
+    }
+
+    async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {
+        self.limited("count entries by day", |store| async move { store.growth(days).await }).await
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {

@@ -76,7 +76,7 @@ pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) 
     let mut last = i64::MIN;
     loop {
         let query = ListQuery {
-            after_id: Some(last),
+            after: Some(After::id(last)),
             sort: Sort::Id,
             limit: Some(5),
             ..ListQuery::default()
@@ -95,8 +95,84 @@ pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) 
     assert!(met.is_sorted());
     let paths: Vec<_> = met.into_iter().map(|(_, path)| path).collect();
     assert_eq!(paths, (0..23).rev().map(|n| format!("{n:02}")).collect::<Vec<_>>());
-    let later = ListQuery { after_id: Some(last), ..ListQuery::default() };
+    let later = ListQuery { after: Some(After::id(last)), sort: Sort::Id, ..ListQuery::default() };
     assert!(store.list(&later).await.unwrap().is_empty());
+}
+
+pub async fn pages_of_every_order_meet_every_entry_once(store: &dyn Store, database: &Database) {
+    for n in 0..23_u8 {
+        // Sizes and moments that several entries share: the id must break ties.
+        let name = format!("{} {:02}", ["b", "é", "B"][usize::from(n) % 3], 22 - n);
+        store.put(&[entry(&name, &noise(u64::from(n), usize::from(n) / 4), 1)]).await.unwrap();
+    }
+    // As others write moments: without a fraction.
+    let shared = "UPDATE image_cache SET created_at = '2024-05-06 07:08:09' WHERE file_size < 2";
+    database.run(shared).await;
+    database.run("UPDATE image_cache SET last_accessed = '2024-05-06 07:08:09'").await;
+    for sort in [Sort::Path, Sort::Id, Sort::Size, Sort::Created, Sort::Updated, Sort::Accessed] {
+        for (descending, limit) in [(false, 5), (true, 1), (true, 23), (false, 4)] {
+            for search in [None, Some("1".to_owned())] {
+                let all = ListQuery { search, sort, descending, ..ListQuery::default() };
+                let whole = store.page(&all).await.unwrap();
+                assert_eq!(whole.next, None);
+                let mut query = ListQuery { limit: Some(limit), ..all.clone() };
+                let mut met = Vec::new();
+                loop {
+                    let page = store.page(&query).await.unwrap();
+                    assert!(page.entries.len() <= limit as usize);
+                    met.extend(page.entries);
+                    query.after = page.next;
+                    if query.after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(met, whole.entries, "{sort:?} {descending} {limit}");
+                let count = store.count(&all, 1000).await.unwrap();
+                assert_eq!(count, met.len() as u64);
+                assert_eq!(store.count(&all, 3).await.unwrap(), 3);
+            }
+        }
+    }
+    let two = store.list(&ListQuery { limit: Some(2), ..ListQuery::default() }).await.unwrap();
+    let ids: Vec<i64> = two.iter().map(|entry| entry.id).chain([-1]).collect();
+    let named = ListQuery { ids: Some(ids), ..ListQuery::default() };
+    assert_eq!(store.list(&named).await.unwrap(), two);
+    let none = ListQuery { ids: Some(Vec::new()), ..ListQuery::default() };
+    assert!(store.list(&none).await.unwrap().is_empty());
+}
+
+pub async fn a_page_goes_on_behind_an_entry_that_is_gone(store: &dyn Store, _: &Database) {
+    for n in 0..6_u8 {
+        store.put(&[entry(&format!("{n}"), &[n], 1)]).await.unwrap();
+    }
+    let query =
+        ListQuery { sort: Sort::Updated, descending: true, limit: Some(2), ..ListQuery::default() };
+    let first = store.page(&query).await.unwrap();
+    store.remove(&[first.entries[0].id, first.entries[1].id]).await.unwrap();
+    let second = store.page(&ListQuery { after: first.next, ..query }).await.unwrap();
+    let paths: Vec<&str> =
+        second.entries.iter().map(|entry| entry.original_path.as_str()).collect();
+    assert_eq!(paths, ["3", "2"]);
+}
+
+pub async fn growth_is_counted_by_day(store: &dyn Store, database: &Database) {
+    assert_eq!(store.growth(30).await.unwrap(), []);
+    for n in 0..4_u8 {
+        store.put(&[entry(&format!("{n}"), &noise(1, usize::from(n)), 1)]).await.unwrap();
+    }
+    let old = match database.kind {
+        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-10 days')",
+        Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 10 DAY",
+        _ => "now() - interval '10 days'",
+    };
+    database.run(&format!("UPDATE image_cache SET created_at = {old} WHERE file_size >= 2")).await;
+    let days = store.growth(30).await.unwrap();
+    let figures: Vec<_> = days.iter().map(|day| (day.entries, day.file_bytes)).collect();
+    assert_eq!(figures, [(2, 5), (2, 1)]);
+    let day = 86_400_000_000;
+    assert!(days.iter().all(|growth| growth.day.0 % day == 0));
+    assert_eq!((days[1].day.0 - days[0].day.0) / day, 10);
+    assert_eq!(store.growth(5).await.unwrap(), days[1..]);
 }
 
 pub async fn totals_count(store: &dyn Store, _: &Database) {

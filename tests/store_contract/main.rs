@@ -21,8 +21,8 @@ use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, Payloa
 use imagecached::model::{Digest, FileStat, UploadPath, base64};
 use imagecached::store::ledger::{LooseObject, Removal};
 use imagecached::store::{
-    self, Fetched, FetchedPayload, ListQuery, Options, PayloadPlace, Relocation, Sort, Store,
-    StoreError, Stored, Target, Totals, Touch, Trouble,
+    self, After, Fetched, FetchedPayload, ListQuery, Options, PayloadPlace, Relocation, Sort,
+    Store, StoreError, Stored, Target, Totals, Touch, Trouble,
 };
 use places::Place;
 use sqlx::{ConnectOptions, Executor};
@@ -125,6 +125,9 @@ contract! {
     odd_paths_are_told_apart
     lists_are_filtered_and_sorted
     pages_by_id_meet_every_entry_once
+    pages_of_every_order_meet_every_entry_once
+    a_page_goes_on_behind_an_entry_that_is_gone
+    growth_is_counted_by_day
     totals_count
     removing_takes_the_chunks_too
     the_database_tells_about_itself

@@ -127,9 +127,9 @@ pub async fn a_cache_of_the_first_version_is_upgraded(store: &dyn Store, databas
         ))
         .await;
     let old = store.check().await.unwrap_err();
-    assert!(old.to_string().contains("version 1, and this program needs 2"), "{old}");
-    assert_eq!(store.migrate().await.unwrap(), (1, 2));
-    assert_eq!(store.migrate().await.unwrap(), (2, 2));
+    assert!(old.to_string().contains("version 1, and this program needs 3"), "{old}");
+    assert_eq!(store.migrate().await.unwrap(), (1, 3));
+    assert_eq!(store.migrate().await.unwrap(), (3, 3));
     store.check().await.unwrap();
     assert_eq!(store.identity().await.unwrap().len(), 32);
     assert_eq!(stored(store, "old.jpg").await.payload, PayloadKind::Url);

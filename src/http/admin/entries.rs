@@ -10,7 +10,7 @@ use axum::response::Response;
 use crate::http::{Problem, Site};
 use crate::model::entry::PayloadKind;
 use crate::model::{Entry, Timestamp, UploadPath};
-use crate::store::{ListQuery, Sort};
+use crate::store::{After, ListQuery, Page, Sort};
 use crate::uploads::UploadDir;
 
 use super::fields::Fields;
@@ -19,17 +19,22 @@ use super::overview::now;
 use super::query::{KINDS, Wanted, sort_name};
 use super::text::Texts;
 
-/// Entries that are compared with the disk at a time, and for one page at most: a page must come soon,
-/// however few of many entries are wanted.
-const COMPARED: (u32, u64) = (500, 5_000);
+/// Entries that are compared with the disk for one page: it must come soon, however few of many entries
+/// are wanted.
+const COMPARED: usize = 5_000;
+
+/// Entries are counted up to so many.
+const COUNTED: u64 = 10_000;
 
 /// Larger pictures are no thumbnails: a browser would load them whole.
 const THUMBNAIL_BYTES: u64 = 8 << 20;
 
 #[derive(Template)]
 #[template(path = "entries.html")]
-struct Page<'p> {
+struct Shown<'p> {
     frame: &'p Frame,
+    /// Entries on all pages.
+    count: Option<String>,
     guarded: bool,
     search: &'p str,
     days: String,
@@ -168,7 +173,12 @@ pub async fn page(
             (true, true) => "descending",
         },
     };
-    let page = Page {
+    let count = found.count.map(|count| match count {
+        COUNTED.. => (text.more_than)(COUNTED),
+        _ => (text.entries_count)(count),
+    });
+    let page = Shown {
+        count,
         guarded: site.guard.is_some(),
         search: wanted.search.as_deref().unwrap_or(""),
         days: wanted.days.map(|days| days.to_string()).unwrap_or_default(),
@@ -220,51 +230,54 @@ pub async fn page(
 #[derive(Default)]
 struct Found {
     entries: Vec<Entry>,
+    /// Where the next one begins.
     next: Option<String>,
+    /// Entries on all pages, where counting them is cheap.
+    count: Option<u64>,
     cut_short: bool,
 }
 
 async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
-    let begin = match &wanted.cursor {
-        None => 0,
-        Some(text) => text.parse().map_err(|_| {
-            Problem::bad_request("cursor: take it from the link to the next page, or leave it out")
-        })?,
-    };
+    let begin = wanted.cursor.as_deref().map(read_cursor).transpose()?;
     let Some(on_disk) = wanted.on_disk else {
-        let query = ListQuery { limit: Some(wanted.limit + 1), offset: begin, ..wanted.query() };
-        let mut entries = site.store.list(&query).await?;
-        let next = (entries.len() > wanted.limit as usize)
-            .then(|| (begin + u64::from(wanted.limit)).to_string());
-        entries.truncate(wanted.limit as usize);
-        return Ok(Found { entries, next, cut_short: false });
+        let query = ListQuery { limit: Some(wanted.limit), after: begin, ..wanted.query() };
+        let Page { entries, next } = site.store.page(&query).await?;
+        let count = site.store.count(&wanted.query(), COUNTED).await?;
+        return Ok(Found { entries, next: next.map(cursor), count: Some(count), cut_short: false });
     };
     let guard = site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;
     let mut found = Found::default();
-    let mut at = begin;
+    let mut after = begin;
+    let mut looked_at = 0;
     loop {
-        let query = ListQuery { limit: Some(COMPARED.0), offset: at, ..wanted.query() };
-        let entries = site.store.list(&query).await?;
-        let is_last = entries.len() < COMPARED.0 as usize;
+        // Not more than a page has: where one is full, the next one begins.
+        let query = ListQuery { limit: Some(wanted.limit), after, ..wanted.query() };
+        let Page { entries, next } = site.store.page(&query).await?;
+        looked_at += entries.len();
         let present = presence(guard.upload_dir(), &entries).await?;
-        for (entry, is_present) in entries.into_iter().zip(present) {
-            if is_present == on_disk {
-                if found.entries.len() == wanted.limit as usize {
-                    found.next = Some(at.to_string());
-                    return Ok(found);
-                }
-                found.entries.push(entry);
-            }
-            at += 1;
-        }
-        if is_last {
+        let wanted_ones = entries.into_iter().zip(present).filter(|(_, is)| *is == on_disk);
+        found.entries.extend(wanted_ones.map(|(entry, _)| entry));
+        let Some(next) = next else { return Ok(found) };
+        // A page may have some more entries than was asked for: leaving them out would lose them.
+        found.cut_short = looked_at >= COMPARED;
+        if found.entries.len() >= wanted.limit as usize || found.cut_short {
+            found.next = Some(cursor(next));
             return Ok(found);
         }
-        if at - begin >= COMPARED.1 {
-            (found.next, found.cut_short) = (Some(at.to_string()), true);
-            return Ok(found);
-        }
+        after = Some(next);
     }
+}
+
+/// A place in a list, for an address.
+fn cursor(after: After) -> String {
+    format!("{}.{}", after.id, after.key)
+}
+
+fn read_cursor(text: &str) -> Result<After, Problem> {
+    let detail = "cursor: take it from the link to the next page, or leave it out";
+    let refused = || Problem::bad_request(detail);
+    let (id, key) = text.split_once('.').ok_or_else(refused)?;
+    Ok(After { key: key.to_owned(), id: id.parse().map_err(|_| refused())? })
 }
 
 /// Of each entry, whether its file is on disk.

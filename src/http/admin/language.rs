@@ -110,9 +110,11 @@ impl Language {
         while value >= KI - 0.05 && unit + 1 < units.len() {
             (value, unit) = (value / KI, unit + 1);
         }
-        let decimals = usize::from(unit > 0 && value < 99.95 && value.fract() >= 0.05);
+        let decimals = usize::from(unit > 0 && value < 99.95);
+        let number = format!("{value:.decimals$}");
+        let number = number.strip_suffix(".0").unwrap_or(&number);
         // A number and its unit stay on one line.
-        format!("{}\u{a0}{}", self.digits(&format!("{value:.decimals$}")), units[unit])
+        format!("{}\u{a0}{}", self.digits(number), units[unit])
     }
 
     /// A share of a whole, in whole percents; what is not nothing is not shown as nothing, nor what is

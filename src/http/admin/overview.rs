@@ -11,7 +11,7 @@ use axum::response::Response;
 use crate::http::{Guard, Problem, Site};
 use crate::model::Timestamp;
 use crate::model::latency::Minute;
-use crate::store::Totals;
+use crate::store::{Growth, Totals};
 
 use super::change::Change;
 use super::events::{self, EventLine};
@@ -20,6 +20,9 @@ use super::language::Language;
 use super::message::Message;
 use super::plot::{self, Line, Plot};
 use super::status::Status;
+
+/// Days that the plot of the growth shows.
+const DAYS: u32 = 30;
 
 /// How long a page is kept waiting for work that goes on without it.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -122,8 +125,41 @@ fn figures(site: &Site, language: Language, totals: &Totals) -> Figures {
 
 /// What was stored on each of the last days.
 async fn growth(site: &Site, language: Language) -> Option<Plot> {
-    let _ = (site, language);
-    None
+    const DAY: i64 = 86_400_000_000;
+    let text = language.texts();
+    let stored = site.store.growth(DAYS).await.ok()?;
+    let today = now().0.div_euclid(DAY);
+    let on = |day: i64| stored.iter().find(|growth| growth.day.0.div_euclid(DAY) == day);
+    let days: Vec<_> = (today - i64::from(DAYS) + 1..=today).map(|day| (day, on(day))).collect();
+    let bytes = days.iter().map(|(_, growth)| growth.map_or(0, |growth| growth.file_bytes));
+    let top = plot::round_up_bytes(bytes.max().unwrap_or(0));
+    let values: Vec<_> = days
+        .iter()
+        .map(|(day, growth)| {
+            let (entries, bytes) = growth.map_or((0, 0), |it| (it.entries, it.file_bytes));
+            let day = language.short_day(*day);
+            (bytes, (text.growth_bar)(&day, entries, &language.size(bytes)))
+        })
+        .collect();
+    let seen: Vec<_> = days.iter().filter_map(|(day, growth)| Some((*day, (*growth)?))).collect();
+    let entries = seen.iter().map(|(_, growth)| growth.entries).sum();
+    let bytes = seen.iter().map(|(_, growth)| growth.file_bytes).sum();
+    let row = |(day, growth): &(i64, &Growth)| {
+        let (entries, bytes) = (language.number(growth.entries), language.size(growth.file_bytes));
+        vec![language.short_day(*day), entries, bytes]
+    };
+    Some(Plot {
+        id: "growth",
+        title: text.growth,
+        summary: (text.growth_summary)(entries, &language.size(bytes)),
+        bars: plot::bars(&values, top),
+        lines: Vec::new(),
+        top: language.size(top),
+        from: language.short_day(today - i64::from(DAYS) + 1),
+        until: text.today.to_owned(),
+        columns: vec![text.date, text.files, text.size],
+        rows: seen.iter().rev().map(row).collect(),
+    })
 }
 
 /// How long files took from their close to their commit, in the last hour.

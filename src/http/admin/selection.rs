@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use crate::http::{Problem, Site};
 use crate::model::{Entry, UploadPath};
-use crate::store::{ListQuery, Sort};
+use crate::store::ListQuery;
 
 use super::change::Change;
 use super::entries::{Row, presence};
@@ -181,15 +181,6 @@ async fn selected(site: &Site, fields: &Fields) -> Result<Vec<Entry>, Problem> {
 /// # Errors
 /// The store's.
 pub async fn entries(site: &Site, ids: &[i64]) -> Result<Vec<Entry>, Problem> {
-    let mut entries = Vec::with_capacity(ids.len());
-    for id in ids {
-        let query = ListQuery {
-            after_id: Some(id.saturating_sub(1)),
-            sort: Sort::Id,
-            limit: Some(1),
-            ..ListQuery::default()
-        };
-        entries.extend(site.store.list(&query).await?.into_iter().filter(|entry| entry.id == *id));
-    }
-    Ok(entries)
+    let query = ListQuery { ids: Some(ids.to_vec()), ..ListQuery::default() };
+    Ok(site.store.list(&query).await?)
 }

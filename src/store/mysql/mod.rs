@@ -5,6 +5,7 @@
 
 mod facts;
 mod ledger;
+mod list;
 mod read;
 mod schema;
 mod write;
@@ -18,7 +19,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder, Row};
 use tokio::sync::OnceCell;
 
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
 use crate::store::put::{self, Done};
@@ -26,7 +27,8 @@ use crate::store::relocate::Moved;
 use crate::store::retry::{answers, unit};
 use crate::store::units::Units;
 use crate::store::{
-    Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+    Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
+    Touch, Trouble,
 };
 
 /// Proxies cut connections that idle for half an hour.
@@ -244,9 +246,19 @@ impl Store for MySql {
         self.told(format!("fetch {} entries", ids.len()), done).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
-        let done = unit(|| self.list_once(query)).await;
+    async fn page(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let done = unit(|| self.page_once(query)).await;
         self.told("list entries", done).await
+    }
+
+    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
+        let done = unit(|| self.count_once(query, most)).await;
+        self.told("count entries", done).await
+    }
+
+    async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {
+        let done = unit(|| self.growth_once(days)).await;
+        self.told("count entries by day", done).await
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {

@@ -6,12 +6,12 @@ use futures_util::TryStreamExt;
 use sqlx::{MySqlConnection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow};
 use crate::store::mysql::{MySql, path_hash, push_list};
 use crate::store::put::Known;
 use crate::store::retry::begin;
 use crate::store::rows;
-use crate::store::{Fetched, ListQuery, Sort, Stored, Totals};
+use crate::store::{Fetched, Stored};
 
 /// Where an entry's bytes are, as [`rows`] reads it.
 macro_rules! place {
@@ -28,8 +28,7 @@ macro_rules! micros {
     };
 }
 
-pub(super) use micros;
-
+pub(super) use {micros, place};
 macro_rules! known {
     () => {
         concat!(
@@ -149,78 +148,5 @@ impl MySql {
         }
         drop(found);
         unit.commit().await
-    }
-
-    pub(super) async fn list_once(&self, wanted: &ListQuery) -> Result<Vec<Entry>> {
-        let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
-            ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode FROM image_cache WHERE true"
-        ));
-        if let Some(part) = &wanted.search {
-            sql.push(" AND LOCATE(").push_bind(part).push(", original_path) > 0");
-        }
-        if let Some(path) = &wanted.path {
-            sql.push(" AND path_hash = UNHEX(").push_bind(path_hash(path.as_str())).push(")");
-        }
-        if let Some(id) = wanted.after_id {
-            sql.push(" AND id > ").push_bind(id);
-        }
-        if let Some(start) = &wanted.mime {
-            sql.push(" AND LOCATE(").push_bind(start).push(", content_type_header) = 1");
-        }
-        if let Some(place) = wanted.payload {
-            sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
-        }
-        if let Some(days) = wanted.not_accessed_days {
-            sql.push(" AND last_accessed < UTC_TIMESTAMP(6) - INTERVAL ")
-                .push_bind(i64::from(days))
-                .push(" DAY");
-        }
-        sql.push(" ORDER BY ").push(match wanted.sort {
-            // As bytes: the collation takes no notice of trailing spaces.
-            Sort::Path => "CAST(original_path AS BINARY)",
-            Sort::Id => "id",
-            Sort::Size => "file_size",
-            Sort::Created => "created_at",
-            Sort::Updated => "updated_at",
-            Sort::Accessed => "last_accessed",
-        });
-        sql.push(if wanted.descending { " DESC, id DESC" } else { ", id" });
-        // There is no OFFSET without a limit.
-        let limit = wanted.limit.map_or(i64::MAX, i64::from);
-        sql.push(" LIMIT ").push_bind(limit);
-        sql.push(" OFFSET ").push_bind(i64::try_from(wanted.offset).unwrap_or(i64::MAX));
-
-        let mut unit = begin(&self.pool).await?;
-        let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
-        unit.commit().await?;
-        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
-    }
-
-    pub(super) async fn totals_once(&self) -> Result<Totals> {
-        let sql = concat!(
-            "SELECT COUNT(*), CAST(COALESCE(SUM(place = 1), 0) AS SIGNED),
-                CAST(COALESCE(SUM(place = 2), 0) AS SIGNED),
-                CAST(COALESCE(SUM(place = 3), 0) AS SIGNED),
-                CAST(COALESCE(SUM(file_size), 0) AS SIGNED),
-                (SELECT CAST(SUM(data_length + index_length) AS SIGNED)
-                    FROM information_schema.tables WHERE table_schema = DATABASE()
-                    AND table_name IN ('image_cache', 'image_cache_chunk',
-                        'image_cache_loose_object'))
-            FROM (SELECT file_size, ",
-            place!(),
-            " AS place FROM image_cache) entry"
-        );
-        let mut unit = begin(&self.pool).await?;
-        let row = sqlx::query(sql).fetch_one(&mut *unit).await?;
-        unit.commit().await?;
-        rows::totals(&row)
     }
 }

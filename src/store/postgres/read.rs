@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use sqlx::{QueryBuilder, Result, Row};
+use sqlx::{Result, Row};
 
 use crate::model::UploadPath;
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow};
-use crate::store::postgres::{Postgres, built_query, query};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow};
+use crate::store::postgres::{Postgres, query};
 use crate::store::put::Known;
 use crate::store::retry::begin;
 use crate::store::rows;
-use crate::store::{Fetched, ListQuery, Sort, Stored, Totals};
+use crate::store::{Fetched, Stored};
 
 /// Where an entry's bytes are, as [`rows`] reads it. Testing for NULL does not fetch the payload.
 macro_rules! place {
@@ -34,8 +34,7 @@ macro_rules! micros {
     };
 }
 
-pub(super) use micros;
-
+pub(super) use {micros, place};
 macro_rules! known {
     ($which:literal) => {
         concat!(
@@ -138,72 +137,5 @@ impl Postgres {
         }
         drop(found);
         unit.commit().await
-    }
-
-    pub(super) async fn list_once(&self, wanted: &ListQuery) -> Result<Vec<Entry>> {
-        let mut sql = QueryBuilder::<sqlx::Postgres>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
-            ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode::bigint FROM image_cache WHERE true"
-        ));
-        if let Some(part) = &wanted.search {
-            sql.push(" AND strpos(original_path, ").push_bind(part).push(") > 0");
-        }
-        if let Some(path) = &wanted.path {
-            sql.push(" AND original_path = ").push_bind(path.as_str());
-        }
-        if let Some(id) = wanted.after_id {
-            sql.push(" AND id > ").push_bind(id);
-        }
-        if let Some(start) = &wanted.mime {
-            sql.push(" AND strpos(content_type_header, ").push_bind(start).push(") = 1");
-        }
-        if let Some(place) = wanted.payload {
-            sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
-        }
-        if let Some(days) = wanted.not_accessed_days {
-            sql.push(" AND last_accessed < now() - interval '1 day' * ").push_bind(f64::from(days));
-        }
-        sql.push(" ORDER BY ").push(match wanted.sort {
-            Sort::Path => "original_path",
-            Sort::Id => "id",
-            Sort::Size => "file_size",
-            Sort::Created => "created_at",
-            Sort::Updated => "updated_at",
-            Sort::Accessed => "last_accessed",
-        });
-        sql.push(if wanted.descending { " DESC, id DESC" } else { ", id" });
-        if let Some(limit) = wanted.limit {
-            sql.push(" LIMIT ").push_bind(i64::from(limit));
-        }
-        sql.push(" OFFSET ").push_bind(i64::try_from(wanted.offset).unwrap_or(i64::MAX));
-
-        let mut unit = begin(&self.pool).await?;
-        let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
-        unit.commit().await?;
-        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
-    }
-
-    pub(super) async fn totals_once(&self) -> Result<Totals> {
-        let count = |place: i64| format!("count(*) FILTER (WHERE {} = {place})", place!());
-        let sql = format!(
-            "SELECT count(*), {}, {}, {}, coalesce(sum(file_size), 0)::bigint,
-                pg_total_relation_size('image_cache') + pg_total_relation_size('image_cache_chunk')
-                + pg_total_relation_size('image_cache_loose_object')
-            FROM image_cache",
-            count(1),
-            count(2),
-            count(3)
-        );
-        let mut unit = begin(&self.pool).await?;
-        let row = built_query(sql).fetch_one(&mut *unit).await?;
-        unit.commit().await?;
-        rows::totals(&row)
     }
 }

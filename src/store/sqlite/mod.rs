@@ -6,6 +6,7 @@
 
 mod facts;
 mod ledger;
+mod list;
 mod read;
 mod schema;
 mod write;
@@ -23,14 +24,15 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::model::UploadPath;
-use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
+use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
 use crate::store::error::{MIGRATE, StoreError, judge_schema};
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
 use crate::store::retry::{begin_with, unit};
 use crate::store::units::Units;
 use crate::store::{
-    Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
+    Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
+    Touch, Trouble,
 };
 
 /// How long a write waits for the app's.
@@ -224,9 +226,19 @@ impl Store for Sqlite {
         self.told(format!("fetch {} entries", ids.len()), done).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
-        let done = unit(|| self.list_once(query)).await;
+    async fn page(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let done = unit(|| self.page_once(query)).await;
         self.told("list entries", done).await
+    }
+
+    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
+        let done = unit(|| self.count_once(query, most)).await;
+        self.told("count entries", done).await
+    }
+
+    async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {
+        let done = unit(|| self.growth_once(days)).await;
+        self.told("count entries by day", done).await
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {

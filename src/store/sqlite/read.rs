@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
+use sqlx::{Result, Row, SqliteConnection};
 
 use crate::model::UploadPath;
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow};
 use crate::store::put::Known;
 use crate::store::rows;
 use crate::store::sqlite::{Sqlite, json};
-use crate::store::{Fetched, ListQuery, Sort, Stored, Totals};
+use crate::store::{Fetched, Stored};
 
 /// Where an entry's bytes are, as [`rows`] reads it. Testing for NULL does not read the payload.
 macro_rules! place {
@@ -33,8 +33,7 @@ macro_rules! micros {
     };
 }
 
-pub(super) use micros;
-
+pub(super) use {micros, place};
 macro_rules! known {
     () => {
         concat!(
@@ -124,69 +123,5 @@ impl Sqlite {
             each(rows::fetched(&row)?);
         }
         Ok(())
-    }
-
-    pub(super) async fn list_once(&self, wanted: &ListQuery) -> Result<Vec<Entry>> {
-        let mut sql = QueryBuilder::<sqlx::Sqlite>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
-            ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode FROM image_cache WHERE true"
-        ));
-        if let Some(part) = &wanted.search {
-            sql.push(" AND instr(original_path, ").push_bind(part).push(") > 0");
-        }
-        if let Some(path) = &wanted.path {
-            sql.push(" AND original_path = ").push_bind(path.as_str());
-        }
-        if let Some(id) = wanted.after_id {
-            sql.push(" AND id > ").push_bind(id);
-        }
-        if let Some(start) = &wanted.mime {
-            sql.push(" AND instr(content_type_header, ").push_bind(start).push(") = 1");
-        }
-        if let Some(place) = wanted.payload {
-            sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
-        }
-        if let Some(days) = wanted.not_accessed_days {
-            sql.push(" AND last_accessed < strftime('%Y-%m-%d %H:%M:%f000', 'now', ")
-                .push_bind(format!("-{days} days"))
-                .push(")");
-        }
-        sql.push(" ORDER BY ").push(match wanted.sort {
-            Sort::Path => "original_path",
-            Sort::Id => "id",
-            Sort::Size => "file_size",
-            Sort::Created => "created_at",
-            Sort::Updated => "updated_at",
-            Sort::Accessed => "last_accessed",
-        });
-        sql.push(if wanted.descending { " DESC, id DESC" } else { ", id" });
-        // Without a limit there is no OFFSET; a negative one is none.
-        sql.push(" LIMIT ").push_bind(wanted.limit.map_or(-1, i64::from));
-        sql.push(" OFFSET ").push_bind(i64::try_from(wanted.offset).unwrap_or(i64::MAX));
-        let found = sql.build().fetch_all(&self.pool).await?;
-        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
-    }
-
-    pub(super) async fn totals_once(&self) -> Result<Totals> {
-        // The pages of a file that is the app's as well say nothing about our tables.
-        let sql = concat!(
-            "SELECT count(*), coalesce(sum(place = 1), 0), coalesce(sum(place = 2), 0),
-                coalesce(sum(place = 3), 0), coalesce(sum(file_size), 0),
-                CASE WHEN ? THEN (SELECT page_count FROM pragma_page_count)
-                    * (SELECT page_size FROM pragma_page_size) END
-            FROM (SELECT file_size, ",
-            place!(),
-            " AS place FROM image_cache)"
-        );
-        let mut connection = self.pool.acquire().await?;
-        let ours = self.ours.load(std::sync::atomic::Ordering::Relaxed);
-        rows::totals(&sqlx::query(sql).bind(ours).fetch_one(&mut *connection).await?)
     }
 }

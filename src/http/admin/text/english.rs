@@ -46,6 +46,7 @@ pub static ENGLISH: Texts = Texts {
     days_count: |days| count(days, "day", "days"),
     bytes_count: |bytes| count(bytes, "byte", "bytes"),
     and_more: |more| format!("… and {} more", English.number(more)),
+    more_than: |number| format!("{} entries or more", English.number(number)),
 
     login_title: "Log in",
     login_explained: "The token is the value of IMAGECACHED_TOKEN. Where none is set, the program makes one \
@@ -98,8 +99,8 @@ pub static ENGLISH: Texts = Texts {
     where_bytes_are: "Where the bytes are",
     share: "Share",
     growth: "Stored per day",
-    growth_summary: |files, size| format!("{files} entries with {size} in the last 30 days."),
-    growth_bar: |day, entries, size| format!("{day}: {entries} entries, {size}"),
+    growth_summary: |stored, size| format!("{}, {size}, in the last 30 days.", files(stored)),
+    growth_bar: |day, stored, size| format!("{day}: {}, {size}", files(stored)),
     speed: "From close to commit",
     speed_summary: |stored, worst| {
         format!("{} in the last hour; the slowest was safe after {worst}.", files(stored))
@@ -189,7 +190,7 @@ pub static ENGLISH: Texts = Texts {
     },
     delete_title: |selected| format!("Delete {}?", entries(selected)),
     delete_explained: "The entries are removed from the database. Files on the disk are left alone, and are \
-                       stored again when they change.",
+                       stored again within the hour.",
     delete_button: |selected| format!("Delete {}", entries(selected)),
     delete_last_copies: |absent| match absent {
         1 => "1 of the files is not on the disk. This removes its last copy, and cannot be undone."

@@ -44,6 +44,7 @@ pub struct Texts {
     pub days_count: Counted,
     pub bytes_count: Counted,
     pub and_more: Counted,
+    pub more_than: Counted,
 
     // The login.
     pub login_title: &'static str,
@@ -88,8 +89,8 @@ pub struct Texts {
     pub where_bytes_are: &'static str,
     pub share: &'static str,
     pub growth: &'static str,
-    pub growth_summary: fn(&str, &str) -> String,
-    pub growth_bar: fn(&str, &str, &str) -> String,
+    pub growth_summary: fn(u64, &str) -> String,
+    pub growth_bar: fn(&str, u64, &str) -> String,
     pub speed: &'static str,
     pub speed_summary: fn(u64, &str) -> String,
     pub speed_none: &'static str,

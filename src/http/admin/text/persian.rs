@@ -55,6 +55,7 @@ pub static PERSIAN: Texts = Texts {
     days_count: |days| format!("{} روز", number(days)),
     bytes_count: |bytes| format!("{} بایت", number(bytes)),
     and_more: |more| format!("… و {} فایل دیگر", number(more)),
+    more_than: |least| format!("{} فایل یا بیشتر", number(least)),
 
     login_title: "ورود",
     login_explained: "توکن همان مقدار IMAGECACHED_TOKEN است. اگر آن را تعیین نکرده باشید، برنامه هنگام شروع \
@@ -100,10 +101,8 @@ pub static PERSIAN: Texts = Texts {
     where_bytes_are: "محتوا کجاست",
     share: "سهم",
     growth: "ذخیره‌شده در هر روز",
-    growth_summary: |files, size| {
-        format!("در ۳۰ روز گذشته {files} فایل با حجم {size} ذخیره شده است.")
-    },
-    growth_bar: |day, entries, size| format!("{day}: {entries} فایل، {size}"),
+    growth_summary: |stored, size| format!("{} با حجم {size} در ۳۰ روز گذشته.", files(stored)),
+    growth_bar: |day, stored, size| format!("{day}: {}، {size}", files(stored)),
     speed: "از بسته شدن فایل تا ذخیره شدن",
     speed_summary: |stored, worst| {
         format!("{} در یک ساعت گذشته؛ کندترین آن‌ها پس از {worst} در امان بود.", files(stored))
@@ -189,8 +188,8 @@ pub static PERSIAN: Texts = Texts {
         format!("{} روی دیسک نیست و نسخهٔ ذخیره‌شدهٔ آن دست‌نخورده می‌ماند.", files(absent))
     },
     delete_title: |selected| format!("{} حذف شود؟", files(selected)),
-    delete_explained: "این فایل‌ها از پایگاه داده حذف می‌شوند. به فایل‌های روی دیسک دست زده نمی‌شود و اگر \
-                       تغییر کنند، دوباره ذخیره می‌شوند.",
+    delete_explained: "این فایل‌ها از پایگاه داده حذف می‌شوند. به فایل‌های روی دیسک دست زده نمی‌شود و تا \
+                       یک ساعت بعد دوباره ذخیره می‌شوند.",
     delete_button: |selected| format!("حذف {}", files(selected)),
     delete_last_copies: |absent| {
         format!(

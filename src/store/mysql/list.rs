@@ -1,0 +1,143 @@
+//! Lists and figures from MySQL. They read the index `image_cache_list`, and of the table only the rows of one
+//! page.
+
+use sqlx::{QueryBuilder, Result, Row};
+
+use crate::store::mysql::read::{micros, place};
+use crate::store::mysql::{MySql, path_hash, push_list};
+use crate::store::retry::begin;
+use crate::store::rows;
+use crate::store::{Growth, ListQuery, Page, Sort, Totals};
+
+/// What `sort` sorts by: the column, its text, and how that text is read again.
+fn key(sort: Sort) -> (&'static str, &'static str, (&'static str, &'static str)) {
+    let moment = ("CAST(", " AS DATETIME(6))");
+    match sort {
+        // As bytes: the collation takes no notice of trailing spaces.
+        Sort::Path => ("path_bytes", "original_path", ("CAST(", " AS BINARY)")),
+        Sort::Id => ("id", "''", ("", "")),
+        Sort::Size => ("file_size", "CAST(file_size AS CHAR)", ("CAST(", " AS SIGNED)")),
+        Sort::Created => ("created_at", "CAST(created_at AS CHAR)", moment),
+        Sort::Updated => ("updated_at", "CAST(updated_at AS CHAR)", moment),
+        Sort::Accessed => ("last_accessed", "CAST(last_accessed AS CHAR)", moment),
+    }
+}
+
+/// `FROM image_cache … WHERE …`, with everything that decides which rows are listed.
+fn push_choice(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery) {
+    sql.push(if wanted.is_named() || wanted.sort == Sort::Id {
+        " FROM image_cache WHERE true"
+    } else {
+        // MariaDB sorts from the table, unless a range of the index is asked for: this one has all.
+        " FROM image_cache FORCE INDEX (image_cache_list) WHERE updated_at >= '0001-01-01'"
+    });
+    if let Some(part) = &wanted.search {
+        sql.push(" AND LOCATE(").push_bind(part.clone()).push(", path_bytes) > 0");
+    }
+    if let Some(path) = &wanted.path {
+        sql.push(" AND path_hash = UNHEX(").push_bind(path_hash(path.as_str())).push(")");
+    }
+    if let Some(ids) = &wanted.ids {
+        sql.push(" AND id IN ");
+        push_list(sql, ids.iter().copied(), ("", ""));
+    }
+    if let Some(start) = &wanted.mime {
+        sql.push(" AND LOCATE(").push_bind(start.clone()).push(", mime_bytes) = 1");
+    }
+    if let Some(place) = wanted.payload {
+        sql.push(" AND place = ").push_bind(rows::place_number(place));
+    }
+    if let Some(has_data) = wanted.has_data {
+        sql.push(if has_data { " AND place <> 0" } else { " AND place = 0" });
+    }
+    if let Some(days) = wanted.not_accessed_days {
+        sql.push(" AND last_accessed < UTC_TIMESTAMP(6) - INTERVAL ")
+            .push_bind(i64::from(days))
+            .push(" DAY");
+    }
+}
+
+impl MySql {
+    pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
+        let (column, text, read) = key(wanted.sort);
+        let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(
+            "SELECT id, content_type, object_id, original_path, ",
+            place!(),
+            ", chunk_set, image_url, file_size, content_type_header, ",
+            micros!("created_at"),
+            ", ",
+            micros!("updated_at"),
+            ", ",
+            micros!("last_accessed"),
+            ", sha256, mtime_ns, mode, "
+        ));
+        sql.push(text).push(" FROM (SELECT id AS page_id");
+        push_choice(&mut sql, wanted);
+        let (beyond, order) =
+            if wanted.descending { ("<", " DESC, id DESC") } else { (">", ", id") };
+        if let Some(after) = &wanted.after {
+            if wanted.sort == Sort::Id {
+                sql.push(format_args!(" AND id {beyond} ")).push_bind(after.id);
+            } else {
+                // A comparison of pairs would not be taken for a range of the index.
+                let key = |sql: &mut QueryBuilder<sqlx::MySql>| {
+                    sql.push(read.0).push_bind(after.key.clone()).push(read.1);
+                };
+                sql.push(format_args!(" AND {column} {beyond}= "));
+                key(&mut sql);
+                sql.push(format_args!(" AND ({column} {beyond} "));
+                key(&mut sql);
+                sql.push(format_args!(" OR id {beyond} ")).push_bind(after.id).push(")");
+            }
+        }
+        sql.push(" ORDER BY ").push(column).push(order);
+        sql.push(" LIMIT ").push_bind(wanted.rows());
+        sql.push(" OFFSET ").push_bind(wanted.passed_over());
+        sql.push(") page STRAIGHT_JOIN image_cache ON id = page_id ORDER BY ");
+        sql.push(column).push(order);
+
+        let mut unit = begin(&self.pool).await?;
+        let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
+        unit.commit().await?;
+        Ok(rows::page(&found, wanted.limit))
+    }
+
+    pub(super) async fn count_once(&self, wanted: &ListQuery, most: u64) -> Result<u64> {
+        let mut sql = QueryBuilder::<sqlx::MySql>::new("SELECT COUNT(*) FROM (SELECT 1");
+        push_choice(&mut sql, wanted);
+        sql.push(" LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX)).push(") counted");
+        let mut unit = begin(&self.pool).await?;
+        let row = sql.build().persistent(false).fetch_one(&mut *unit).await?;
+        unit.commit().await?;
+        row.try_get(0).map(rows::size)
+    }
+
+    pub(super) async fn growth_once(&self, days: u32) -> Result<Vec<Growth>> {
+        let sql = "SELECT COALESCE(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', day), 0), COUNT(*),
+                CAST(SUM(file_size) AS SIGNED)
+            FROM (SELECT DATE(created_at) AS day, file_size
+                FROM image_cache FORCE INDEX (image_cache_list)
+                WHERE created_at >= UTC_DATE() - INTERVAL ? DAY) entry
+            GROUP BY day ORDER BY day";
+        let mut unit = begin(&self.pool).await?;
+        let found = sqlx::query(sql).bind(i64::from(days)).fetch_all(&mut *unit).await?;
+        unit.commit().await?;
+        found.iter().map(rows::growth).collect()
+    }
+
+    pub(super) async fn totals_once(&self) -> Result<Totals> {
+        let sql = "SELECT COUNT(*), CAST(COALESCE(SUM(place = 1), 0) AS SIGNED),
+                CAST(COALESCE(SUM(place = 2), 0) AS SIGNED),
+                CAST(COALESCE(SUM(place = 3), 0) AS SIGNED),
+                CAST(COALESCE(SUM(file_size), 0) AS SIGNED),
+                (SELECT CAST(SUM(data_length + index_length) AS SIGNED)
+                    FROM information_schema.tables WHERE table_schema = DATABASE()
+                    AND table_name IN ('image_cache', 'image_cache_chunk',
+                        'image_cache_loose_object'))
+            FROM image_cache FORCE INDEX (image_cache_list)";
+        let mut unit = begin(&self.pool).await?;
+        let row = sqlx::query(sql).fetch_one(&mut *unit).await?;
+        unit.commit().await?;
+        rows::totals(&row)
+    }
+}

@@ -1,0 +1,130 @@
+//! Lists and figures from an SQLite file. They read the index `image_cache_list`, and of the table only the
+//! rows of one page.
+
+use std::sync::atomic::Ordering;
+
+use sqlx::{QueryBuilder, Result, Row};
+
+use crate::store::rows;
+use crate::store::sqlite::read::{micros, place};
+use crate::store::sqlite::{Sqlite, json};
+use crate::store::{Growth, ListQuery, Page, Sort, Totals};
+
+/// What `sort` sorts by: the column, its text, and how that text is read again.
+fn key(sort: Sort) -> (&'static str, &'static str, &'static str) {
+    match sort {
+        Sort::Path => ("original_path", "original_path", "?"),
+        Sort::Id => ("id", "''", "?"),
+        // Others may have written a text.
+        Sort::Size => {
+            ("CAST(file_size AS INTEGER)", "CAST(file_size AS TEXT)", "CAST(? AS INTEGER)")
+        }
+        Sort::Created => ("created_at", "created_at", "?"),
+        Sort::Updated => ("updated_at", "updated_at", "?"),
+        Sort::Accessed => ("last_accessed", "last_accessed", "?"),
+    }
+}
+
+/// `FROM image_cache … WHERE …`, with everything that decides which rows are listed.
+fn push_choice(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery) {
+    let keys_find_it = wanted.is_named() || wanted.sort == Sort::Id;
+    let paths_do = wanted.sort == Sort::Path && !wanted.reads_more_than_paths();
+    sql.push(" FROM image_cache ").push(if keys_find_it || paths_do {
+        ""
+    } else {
+        "INDEXED BY image_cache_list "
+    });
+    sql.push("WHERE true");
+    if let Some(part) = &wanted.search {
+        sql.push(" AND instr(original_path, ").push_bind(part.clone()).push(") > 0");
+    }
+    if let Some(path) = &wanted.path {
+        sql.push(" AND original_path = ").push_bind(path.as_str().to_owned());
+    }
+    if let Some(ids) = &wanted.ids {
+        sql.push(" AND id IN (SELECT value FROM json_each(").push_bind(json(ids)).push("))");
+    }
+    if let Some(start) = &wanted.mime {
+        sql.push(" AND instr(content_type_header, ").push_bind(start.clone()).push(") = 1");
+    }
+    if let Some(place) = wanted.payload {
+        sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
+    }
+    if let Some(has_data) = wanted.has_data {
+        sql.push(concat!(" AND ", place!())).push(if has_data { " <> 0" } else { " = 0" });
+    }
+    if let Some(days) = wanted.not_accessed_days {
+        sql.push(" AND last_accessed < strftime('%Y-%m-%d %H:%M:%f000', 'now', ")
+            .push_bind(format!("-{days} days"))
+            .push(")");
+    }
+}
+
+impl Sqlite {
+    pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
+        let (column, text, read) = key(wanted.sort);
+        let mut sql = QueryBuilder::<sqlx::Sqlite>::new(concat!(
+            "SELECT id, content_type, object_id, original_path, ",
+            place!(),
+            ", chunk_set, image_url, file_size, content_type_header, ",
+            micros!("created_at"),
+            ", ",
+            micros!("updated_at"),
+            ", ",
+            micros!("last_accessed"),
+            ", sha256, mtime_ns, mode, "
+        ));
+        sql.push(text).push(" FROM (SELECT id AS page_id");
+        push_choice(&mut sql, wanted);
+        let (beyond, order) =
+            if wanted.descending { ("<", " DESC, id DESC") } else { (">", ", id") };
+        if let Some(after) = &wanted.after {
+            if wanted.sort == Sort::Id {
+                sql.push(format_args!(" AND id {beyond} ")).push_bind(after.id);
+            } else {
+                sql.push(format_args!(" AND ({column}, id) {beyond} ("));
+                let (before, behind) = read.split_once('?').expect("a place for the key");
+                sql.push(before).push_bind(after.key.clone()).push(behind);
+                sql.push(", ").push_bind(after.id).push(")");
+            }
+        }
+        sql.push(" ORDER BY ").push(column).push(order);
+        sql.push(" LIMIT ").push_bind(wanted.rows());
+        sql.push(" OFFSET ").push_bind(wanted.passed_over());
+        sql.push(") CROSS JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
+        let found = sql.build().fetch_all(&self.pool).await?;
+        Ok(rows::page(&found, wanted.limit))
+    }
+
+    pub(super) async fn count_once(&self, wanted: &ListQuery, most: u64) -> Result<u64> {
+        let mut sql = QueryBuilder::<sqlx::Sqlite>::new("SELECT count(*) FROM (SELECT 1");
+        push_choice(&mut sql, wanted);
+        sql.push(" LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX)).push(")");
+        sql.build().fetch_one(&self.pool).await?.try_get(0).map(rows::size)
+    }
+
+    pub(super) async fn growth_once(&self, days: u32) -> Result<Vec<Growth>> {
+        let sql = "SELECT coalesce(unixepoch(day) * 1000000, 0), entries, bytes FROM (
+                SELECT substr(created_at, 1, 10) AS day, count(*) AS entries, sum(file_size) AS bytes
+                FROM image_cache INDEXED BY image_cache_list
+                WHERE created_at >= date('now', ?) GROUP BY 1) ORDER BY day";
+        let found = sqlx::query(sql).bind(format!("-{days} days")).fetch_all(&self.pool).await?;
+        found.iter().map(rows::growth).collect()
+    }
+
+    pub(super) async fn totals_once(&self) -> Result<Totals> {
+        // The pages of a file that is the app's as well say nothing about our tables.
+        let sql = concat!(
+            "SELECT count(*), coalesce(sum(place = 1), 0), coalesce(sum(place = 2), 0),
+                coalesce(sum(place = 3), 0), coalesce(sum(file_size), 0),
+                CASE WHEN ? THEN (SELECT page_count FROM pragma_page_count)
+                    * (SELECT page_size FROM pragma_page_size) END
+            FROM (SELECT file_size, ",
+            place!(),
+            " AS place FROM image_cache INDEXED BY image_cache_list)"
+        );
+        let mut connection = self.pool.acquire().await?;
+        let ours = self.ours.load(Ordering::Relaxed);
+        rows::totals(&sqlx::query(sql).bind(ours).fetch_one(&mut *connection).await?)
+    }
+}
