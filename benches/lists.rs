@@ -24,6 +24,7 @@ struct Words {
     hex: &'static str,
     payload: &'static str,
     ago: &'static str,
+    since: &'static str,
     extra: (&'static str, &'static str),
 }
 
@@ -32,6 +33,7 @@ const SQLITE: Words = Words {
     hex: "printf('%08x', n * 2654435761 % 4294967296)",
     payload: "printf('%.*c', SIZE, 'A')",
     ago: "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || (n % DAYS) || ' days', '-' || (n % 86000) || ' seconds')",
+    since: "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || SECONDS || ' seconds')",
     extra: ("", ""),
 };
 
@@ -40,6 +42,7 @@ const POSTGRES: Words = Words {
     hex: "lpad(to_hex(n::bigint * 2654435761 % 4294967296), 8, '0')",
     payload: "repeat('A', SIZE)",
     ago: "now() - interval '1 day' * (n % DAYS) - interval '1 second' * (n % 86000)",
+    since: "now() - interval '1 second' * SECONDS",
     extra: ("", ""),
 };
 
@@ -48,6 +51,7 @@ const MARIADB: Words = Words {
     hex: "LPAD(HEX(n * 2654435761 % 4294967296), 8, '0')",
     payload: "REPEAT('A', SIZE)",
     ago: "UTC_TIMESTAMP(6) - INTERVAL (n % DAYS) DAY - INTERVAL (n % 86000) SECOND",
+    since: "UTC_TIMESTAMP(6) - INTERVAL SECONDS SECOND",
     extra: (", path_hash", ", UNHEX(SHA2(CONCAT('products/', HEX, '/', n, '.jpg'), 256))"),
 };
 
@@ -71,7 +75,8 @@ async fn fill(database: &Database) {
         "SELECT {path}, n * 7919 % 9000000, CASE WHEN n % 9 = 0 THEN 'image/png' ELSE 'image/jpeg' END,
             {}, {}, {}, '', CASE WHEN n % 50 = 7 THEN NULL ELSE {} END{} {numbers}",
         ago("700"),
-        ago("300"),
+        // As entries come to be: one after another.
+        words.since.replace("SECONDS", "((100000 - n) * 250)"),
         ago("120"),
         words.payload.replace("SIZE", size),
         words.extra.1.replace("HEX,", &format!("{},", words.hex)),
@@ -88,8 +93,7 @@ async fn fill(database: &Database) {
     database.run(&sql).await;
     // As the servers do by themselves after a while.
     match database.kind {
-        Kind::MariaDb => database.run("ANALYZE TABLE image_cache").await,
-        Kind::Sqlite => {}
+        Kind::MariaDb | Kind::Sqlite => {}
         _ => database.run("ANALYZE image_cache").await,
     }
 }
@@ -122,7 +126,13 @@ async fn measure(kind: Kind) {
     store.migrate().await.unwrap();
     fill(&database).await;
     assert_eq!(store.totals().await.unwrap().entries, u64::from(ENTRIES));
-    println!("{}: {ENTRIES} entries{:>30}{:>12}{:>12}", store.product(), "median", "slowest", "read");
+    println!(
+        "{}: {ENTRIES} entries{:>30}{:>12}{:>12}",
+        store.product(),
+        "median",
+        "slowest",
+        "read"
+    );
     figures(&*store).await;
     let page = || ListQuery { limit: Some(50), ..ListQuery::default() };
     let sorts = [

@@ -81,9 +81,8 @@ fn every_call_answers_with_and_without_the_slash_at_its_end() {
 fn the_status_agrees_with_the_command() {
     let server = with_files(&["inline_limit=16"], &[("a.png", PIXEL), ("b.txt", b"text")]);
     server.call("POST", "/flush/");
-    let print = || -> Value {
-        serde_json::from_str(&server.sandbox.ok(&["status", "--json"])).unwrap()
-    };
+    let print =
+        || -> Value { serde_json::from_str(&server.sandbox.ok(&["status", "--json"])).unwrap() };
     wait_until("the daemon has written its state down", || print()["daemon"]["unsaved"] == 0);
     let (called, printed) = (server.read("/status/").json(), print());
     let shared: Vec<&String> =
@@ -180,6 +179,7 @@ fn what_cannot_be_used_is_told_as_a_problem_that_names_it() {
         ("/cleanup/?dry-run=false", "dry-run"),
         ("/cleanup/?dry_run=no", "dry_run"),
         ("/flush/?timeout=61", "timeout"),
+        ("/flush/?timeout=0", "timeout"),
         ("/flush/?timeout=-1", "timeout"),
         ("/cache-all/?wait=2", "wait"),
     ] {

@@ -26,7 +26,7 @@ fn ten() -> u32 {
 pub struct Limit {
     /// Seconds to wait at most.
     #[serde(default = "ten")]
-    #[param(default = 10, minimum = 0, maximum = 60)]
+    #[param(default = 10, minimum = 1, maximum = 60)]
     timeout: u32,
 }
 
@@ -60,8 +60,8 @@ pub async fn flush(
     State(api): State<Arc<Api>>,
     Asked(Limit { timeout }): Asked<Limit>,
 ) -> Result<Json<Safe>, Problem> {
-    if timeout > LONGEST {
-        let detail = format!("timeout: {timeout} seconds are more than {LONGEST}");
+    if !(1..=LONGEST).contains(&timeout) {
+        let detail = format!("timeout: {timeout} is not between 1 and {LONGEST} seconds");
         return Err(Problem::bad_request(detail));
     }
     let guard = api.site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;

@@ -64,7 +64,8 @@ impl Postgres {
             micros!("last_accessed"),
             ", sha256, mtime_ns, mode::bigint, "
         ));
-        sql.push(column).push("::text AS sorted_by");
+        // What a row is made into is worked out for the rows of the page alone.
+        sql.push(column).push("::text AS sorted_by FROM (SELECT id AS page_id");
         push_choice(&mut sql, wanted);
         let (beyond, order) =
             if wanted.descending { ("<", " DESC, id DESC") } else { (">", ", id") };
@@ -82,6 +83,7 @@ impl Postgres {
             sql.push(" LIMIT ").push_bind(wanted.rows());
         }
         sql.push(" OFFSET ").push_bind(wanted.passed_over());
+        sql.push(") page JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
 
         let mut unit = begin(&self.pool).await?;
         let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
@@ -101,7 +103,7 @@ impl Postgres {
 
     pub(super) async fn growth_once(&self, days: u32) -> Result<Vec<Growth>> {
         let sql = "SELECT extract(epoch FROM day)::bigint * 1000000, count(*), sum(file_size)::bigint
-            FROM (SELECT date_trunc('day', created_at AT TIME ZONE 'UTC') AS day, file_size
+            FROM (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, file_size
                 FROM image_cache WHERE isfinite(created_at) AND created_at >=
                     date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 day' * $1
             ) entry GROUP BY day ORDER BY day";
