@@ -1,5 +1,6 @@
 //! HTTP through the real program: who is let in, what is bounded, and that nothing of it harms uploads.
 
+mod api;
 mod bounds;
 mod flush;
 mod gate;
