@@ -91,7 +91,7 @@ impl Language {
         let plain = number.to_string();
         let mut grouped = String::with_capacity(plain.len() * 4 / 3);
         for (at, digit) in plain.chars().enumerate() {
-            if at > 0 && (plain.len() - at) % 3 == 0 {
+            if at > 0 && (plain.len() - at).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);
@@ -137,7 +137,8 @@ impl Language {
             ..9.95 => (format!("{seconds:.1}"), text.second),
             _ => (format!("{seconds:.0}"), text.second),
         };
-        format!("{}\u{a0}{unit}", self.digits(&number))
+        let number = number.strip_suffix(".0").unwrap_or(&number);
+        format!("{}\u{a0}{unit}", self.digits(number))
     }
 
     /// How long something has lasted, in its largest unit: `3 min`.
