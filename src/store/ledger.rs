@@ -5,10 +5,13 @@
 //! first and then looks whether anybody has an entry or a claim. Both write before they read, so that at
 //! least one of them sees the other, without a lock that would have to be held while a store answers.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::model::{Digest, Timestamp};
-use crate::store::StoreError;
+use crate::store::error::MIGRATE;
+use crate::store::{StoreError, Trouble};
 
 /// The right to refer to an object, until the entry that does is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,9 +34,9 @@ pub enum Removal {
     Begun,
     /// An entry refers to it: it is loose no longer.
     Referred,
-    /// Somebody is about to refer to it: look again later.
+    /// Somebody is about to refer to it, or was until a moment ago: look again later.
     Claimed,
-    /// Another process removes it, or has begun to within the last hour.
+    /// Another process removes it, has begun to within the last hour, or is done with it since it was listed.
     UnderWay,
 }
 
@@ -41,39 +44,82 @@ pub enum Removal {
 #[async_trait]
 pub trait ObjectLedger: Send + Sync {
     /// A random name that the first migration gave to this image cache. Copies of a database share it.
-    async fn identity(&self) -> Result<String, StoreError> {
-        unimplemented!()
-    }
+    async fn identity(&self) -> Result<String, StoreError>;
 
     /// Announces an entry that will refer to the object of this content. `None` while the object is being
     /// removed: keep the bytes elsewhere. A claim that nobody gives back ends after two days.
-    async fn claim(&self, _content: Digest) -> Result<Option<Claim>, StoreError> {
-        unimplemented!()
-    }
+    async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError>;
 
     /// Gives a claim back: the entry is committed, or will not be.
-    async fn release(&self, _claim: Claim) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+    async fn release(&self, claim: Claim) -> Result<(), StoreError>;
 
     /// Notes objects as loose. Entries that are replaced, relocated or removed do so by themselves, in
     /// their own transaction.
-    async fn loosen(&self, _objects: &[(Digest, String)]) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+    async fn loosen(&self, objects: &[(Digest, String)]) -> Result<(), StoreError>;
 
     /// The loose objects that may be looked at now, oldest first, at most `most`.
-    async fn loose(&self, _most: u32) -> Result<Vec<LooseObject>, StoreError> {
-        unimplemented!()
-    }
+    async fn loose(&self, most: u32) -> Result<Vec<LooseObject>, StoreError>;
 
-    /// Asks to remove an object.
-    async fn begin_removal(&self, _object: &LooseObject) -> Result<Removal, StoreError> {
-        unimplemented!()
-    }
+    /// Asks to remove an object. Whoever is told [`Removal::Begun`] has an hour: after that another may begin,
+    /// and nothing may be removed in the name of the first any more.
+    async fn begin_removal(&self, object: &LooseObject) -> Result<Removal, StoreError>;
 
-    /// The object is gone.
-    async fn end_removal(&self, _object: &LooseObject) -> Result<(), StoreError> {
-        unimplemented!()
+    /// The object is gone: it is loose no longer, and may be claimed again. When it was let go of once more
+    /// meanwhile, it stays loose and is looked at again after the hour.
+    async fn end_removal(&self, object: &LooseObject) -> Result<(), StoreError>;
+}
+
+impl Claim {
+    /// A claim that nobody has: made before it is written, so that writing it twice is one claim.
+    pub(super) fn fresh() -> Self {
+        Self(random().cast_signed())
+    }
+}
+
+/// A name that no other image cache has: 128 bits, in hexadecimal.
+pub(super) fn fresh_identity() -> String {
+    format!("{:016x}{:016x}", random(), random())
+}
+
+fn random() -> u64 {
+    getrandom::u64().expect("the system's random numbers cannot be read")
+}
+
+/// What is told when the name of the image cache is not there.
+pub(super) fn named(operation: &str, name: Option<String>) -> Result<String, StoreError> {
+    name.ok_or_else(|| StoreError {
+        operation: operation.to_owned(),
+        trouble: Trouble::Schema,
+        cause: "the image cache has no name".to_owned(),
+        cure: Some(MIGRATE.to_owned()),
+    })
+}
+
+/// Objects as rows: each content once, and in an order that is everybody's, so that two writers wait for
+/// each other instead of dying in a deadlock.
+pub(super) fn in_order(objects: &[(Digest, String)]) -> Vec<(String, &str)> {
+    let rows: BTreeMap<String, &str> =
+        objects.iter().map(|(content, url)| (content.to_string(), url.as_str())).collect();
+    rows.into_iter().collect()
+}
+
+/// What becomes of a removal that was announced.
+pub(super) struct Verdict {
+    /// An entry refers to the object.
+    pub referred: bool,
+    /// A claim is there.
+    pub claimed: bool,
+    /// It was let go of once more since it was listed.
+    pub again: bool,
+}
+
+impl Verdict {
+    /// What to tell. Begun lets the announcement stand; everything else withdraws it.
+    pub fn removal(&self) -> Removal {
+        match self {
+            Self { referred: true, .. } => Removal::Referred,
+            Self { claimed: false, again: false, .. } => Removal::Begun,
+            _ => Removal::Claimed,
+        }
     }
 }

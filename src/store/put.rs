@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::model::Digest;
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload};
 use crate::store::Stored;
 
@@ -19,6 +20,15 @@ pub(super) struct Known {
     pub stored: Stored,
     pub owner: (String, String),
     pub file_size: u64,
+    /// Empty when no object store has the bytes.
+    pub image_url: String,
+}
+
+/// What entries that are removed referred to.
+#[derive(Default)]
+pub(super) struct LetGo {
+    pub sets: Vec<ChunkSet>,
+    pub objects: Vec<(Digest, String)>,
 }
 
 /// What a put writes.
@@ -33,6 +43,8 @@ pub(super) struct Plan<'a> {
     pub loose: Vec<ChunkSet>,
     /// Those of them with more rows than are removed at once.
     pub large: Vec<ChunkSet>,
+    /// The objects that the entries referred to before.
+    pub objects: Vec<(Digest, String)>,
 }
 
 /// Decides what to do with `entries`, in the order given.
@@ -40,7 +52,7 @@ pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>)
     let mut plan = Plan::default();
     for &entry in entries {
         let known = known.get(entry.path.as_str());
-        let new_set = set_of(entry);
+        let new_set = set_of(&entry.payload);
         let written = match known.map(|known| compare(entry, known)) {
             None | Some(Change::Row) => {
                 plan.rows.push(entry);
@@ -53,11 +65,14 @@ pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>)
             Some(Change::Nothing) => false,
         };
         if written {
-            if let Some(known) = known
-                && let Some(old) = known.stored.chunk_set
-                && Some(old) != new_set
-            {
-                plan.let_go(old, known.file_size);
+            if let Some(known) = known {
+                if let Some(old) = known.stored.chunk_set
+                    && Some(old) != new_set
+                {
+                    plan.let_go(old, known.file_size);
+                }
+                let new_url = url_of(&entry.payload);
+                plan.objects.extend(object_of(known.stored.sha256, &known.image_url, new_url));
             }
         } else if let Some(set) = new_set
             && known.and_then(|known| known.stored.chunk_set) != Some(set)
@@ -69,7 +84,7 @@ pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>)
 }
 
 /// A put that is done.
-pub(super) struct Done {
+pub struct Done {
     /// Of each entry, in the order given: whether its content was written.
     pub written: Vec<bool>,
     /// The chunk sets that are still to be discarded.
@@ -86,10 +101,26 @@ impl Plan<'_> {
 
     fn let_go(&mut self, set: ChunkSet, file_size: u64) {
         self.loose.push(set);
-        if file_size > u64::from(CHUNKS_AT_ONCE) * CHUNK_BYTES as u64 {
+        if is_large(file_size) {
             self.large.push(set);
         }
     }
+}
+
+/// Whether the chunks of a file are more than are removed at once.
+pub(super) fn is_large(file_size: u64) -> bool {
+    file_size > u64::from(CHUNKS_AT_ONCE) * CHUNK_BYTES as u64
+}
+
+/// The object that an entry of this content and URL lets go of when its URL becomes `new_url`. Without a digest
+/// nobody could name it.
+pub(super) fn object_of(
+    content: Option<Digest>,
+    url: &str,
+    new_url: &str,
+) -> Option<(Digest, String)> {
+    let content = content.filter(|_| !url.is_empty() && url != new_url)?;
+    Some((content, url.to_owned()))
 }
 
 enum Change {
@@ -114,36 +145,41 @@ fn compare(entry: &NewEntry, known: &Known) -> Change {
     }
 }
 
-/// The chunk set that a new entry refers to.
-pub(super) fn set_of(entry: &NewEntry) -> Option<ChunkSet> {
-    match entry.payload {
-        NewPayload::OneChunk(set, _) | NewPayload::Chunks(set) => Some(set),
+/// The chunk set that a payload refers to.
+pub(super) fn set_of(payload: &NewPayload) -> Option<ChunkSet> {
+    match payload {
+        NewPayload::OneChunk(set, _) | NewPayload::Chunks(set) => Some(*set),
         NewPayload::Inline(_) | NewPayload::Url(_) | NewPayload::Nothing => None,
     }
 }
 
 /// The text that goes into `image_data`.
-pub(super) fn text_of(entry: &NewEntry) -> Option<&str> {
-    match &entry.payload {
+pub(super) fn text_of(payload: &NewPayload) -> Option<&str> {
+    match payload {
         NewPayload::Inline(text) => Some(text),
         _ => None,
     }
 }
 
 /// The URL that goes into `image_url`.
-pub(super) fn url_of(entry: &NewEntry) -> &str {
-    match &entry.payload {
+pub(super) fn url_of(payload: &NewPayload) -> &str {
+    match payload {
         NewPayload::Url(url) => url,
         _ => "",
     }
 }
 
 /// The one chunk that is written together with an entry.
-pub(super) fn chunk_of(entry: &NewEntry) -> Option<(ChunkSet, &[u8])> {
-    match &entry.payload {
+pub(super) fn chunk_of(payload: &NewPayload) -> Option<(ChunkSet, &[u8])> {
+    match payload {
         NewPayload::OneChunk(set, bytes) => Some((*set, bytes)),
         _ => None,
     }
+}
+
+/// Bytes of a payload that go to the database together with its entry.
+pub(super) fn bytes_of(payload: &NewPayload) -> usize {
+    text_of(payload).map_or(0, str::len) + chunk_of(payload).map_or(0, |(_, bytes)| bytes.len())
 }
 
 /// Cuts `items` into statements of up to 64 rows and about 1 MiB, or `most_bytes` where the server takes less;
@@ -198,7 +234,10 @@ mod tests {
             chunk_set,
         };
         let owner = (String::new(), String::new());
-        HashMap::from([("a.jpg".to_owned(), Known { stored, owner, file_size: 17 << 20 })])
+        HashMap::from([(
+            "a.jpg".to_owned(),
+            Known { stored, owner, file_size: 17 << 20, image_url: String::new() },
+        )])
     }
 
     #[test]
@@ -235,6 +274,32 @@ mod tests {
         let moved = entry(5, NewPayload::Inline("YQ==".into()));
         let moved = plan(&[&moved], &known(PayloadKind::Chunks, Some(old)));
         assert_eq!((moved.loose, moved.large), (vec![old], vec![old]));
+    }
+
+    #[test]
+    fn the_object_that_loses_is_let_go() {
+        let url = "s3://shop/ca/978112".to_owned();
+        let at_url = |sha256| {
+            let mut known = known(PayloadKind::Url, None);
+            let row = known.get_mut("a.jpg").unwrap();
+            (row.image_url, row.stored.sha256) = (url.clone(), sha256);
+            known
+        };
+        let content = Some(Digest::of(b"a"));
+        let let_go = |entry: NewEntry, sha256| plan(&[&entry], &at_url(sha256)).objects;
+        let gone = vec![(Digest::of(b"a"), url.clone())];
+        let moved = entry(5, NewPayload::Inline("YQ==".into()));
+        assert_eq!(let_go(moved.clone(), content), gone);
+        let other = NewEntry { sha256: Digest::of(b"b"), ..moved.clone() };
+        assert_eq!(let_go(other, content), gone);
+        assert_eq!(let_go(moved, None), [], "what has no name cannot be let go of");
+        let same = NewEntry { rewrite: true, ..entry(5, NewPayload::Url(url.clone())) };
+        assert_eq!(let_go(same, content), []);
+        assert_eq!(
+            let_go(entry(6, NewPayload::Url("s3://other".into())), content),
+            [],
+            "not written"
+        );
     }
 
     #[test]

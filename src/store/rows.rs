@@ -1,13 +1,12 @@
 //! Reading rows: the columns of each `SELECT` in their order, the same for all databases. Numbers and
 //! yes-or-no come as 64-bit integers, moments as microseconds since 1970.
 
-use std::collections::HashMap;
-
-use sqlx::{ColumnIndex, Database, Decode, Result, Row, Type};
+use sqlx::{ColumnIndex, Decode, Result, Row, Type};
 
 use crate::model::Timestamp;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, PayloadKind};
-use crate::store::put::Known;
+use crate::store::ledger::{LooseObject, Verdict};
+use crate::store::put::{self, Known, LetGo};
 use crate::store::{Fetched, FetchedPayload, Stored, Totals};
 
 /// A type that can be read from a row of `R`.
@@ -85,29 +84,29 @@ where
     })
 }
 
-/// `original_path, id, sha256, mtime_ns, mode, place, chunk_set, content_type, object_id, file_size`
-pub(super) fn known<R: Row>(rows: &[R]) -> Result<HashMap<String, Known>>
+/// `original_path, id, sha256, mtime_ns, mode, place, chunk_set, content_type, object_id, file_size, image_url`
+pub(super) fn known<'r, R: Row>(row: &'r R) -> Result<(String, Known)>
 where
     usize: ColumnIndex<R>,
-    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
-    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
-    for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
-    R::Database: Database,
+    i64: Column<'r, R>,
+    String: Column<'r, R>,
+    Option<i64>: Column<'r, R>,
 {
-    let mut known = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let stored = Stored {
-            id: row.try_get(1)?,
-            sha256: row.try_get::<String, _>(2)?.parse().ok(),
-            mtime_ns: row.try_get(3)?,
-            mode: mode(row.try_get(4)?),
-            payload: place(row.try_get(5)?),
-            chunk_set: row.try_get::<Option<i64>, _>(6)?.map(ChunkSet),
-        };
-        let owner = (row.try_get(7)?, row.try_get(8)?);
-        known.insert(row.try_get(0)?, Known { stored, owner, file_size: size(row.try_get(9)?) });
-    }
-    Ok(known)
+    let stored = Stored {
+        id: row.try_get(1)?,
+        sha256: row.try_get::<String, _>(2)?.parse().ok(),
+        mtime_ns: row.try_get(3)?,
+        mode: mode(row.try_get(4)?),
+        payload: place(row.try_get(5)?),
+        chunk_set: row.try_get::<Option<i64>, _>(6)?.map(ChunkSet),
+    };
+    let known = Known {
+        stored,
+        owner: (row.try_get(7)?, row.try_get(8)?),
+        file_size: size(row.try_get(9)?),
+        image_url: row.try_get(10)?,
+    };
+    Ok((row.try_get(0)?, known))
 }
 
 /// `id, original_path, file_size, sha256, mtime_ns, mode, image_data, chunk_set, first chunk, image_url`
@@ -190,4 +189,47 @@ where
         file_bytes: count(4)?,
         database_bytes: row.try_get::<Option<i64>, _>(5)?.map(size),
     })
+}
+
+/// What removed entries let go of. `chunk_set, sha256, image_url`
+///
+/// A value that cannot be read names nothing; a row that holds one must be removable all the same.
+pub(super) fn let_go<R: Row>(rows: &[R]) -> LetGo
+where
+    usize: ColumnIndex<R>,
+    for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let mut let_go = LetGo::default();
+    for row in rows {
+        let_go.sets.extend(row.try_get::<Option<i64>, _>(0).ok().flatten().map(ChunkSet));
+        let content = row.try_get::<&str, _>(1).ok().and_then(|text| text.parse().ok());
+        let url = row.try_get(2).unwrap_or_default();
+        let_go.objects.extend(put::object_of(content, url, ""));
+    }
+    let_go
+}
+
+/// `content, url, since`; nothing for a row whose content is no digest: somebody else has written it.
+pub(super) fn loose_object<'r, R: Row>(row: &'r R) -> Result<Option<LooseObject>>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    &'r str: Column<'r, R>,
+    String: Column<'r, R>,
+{
+    let Ok(content) = row.try_get::<&str, _>(0)?.parse() else {
+        return Ok(None);
+    };
+    Ok(Some(LooseObject { content, url: row.try_get(1)?, since: Timestamp(row.try_get(2)?) }))
+}
+
+/// What is there against the removal of an object. `an entry, a claim, let go of again`
+pub(super) fn verdict<'r, R: Row>(row: &'r R) -> Result<Verdict>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+{
+    let is = |column: usize| row.try_get::<i64, _>(column).map(|number| number != 0);
+    Ok(Verdict { referred: is(0)?, claimed: is(1)?, again: is(2)? })
 }

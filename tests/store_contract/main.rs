@@ -4,7 +4,11 @@ mod app_file;
 mod chunks;
 mod connections;
 mod entries;
+mod ledger;
 mod lists;
+mod places;
+mod race;
+mod relocate;
 mod schema;
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,16 +19,19 @@ use std::time::Duration;
 
 use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, PayloadKind};
 use imagecached::model::{Digest, FileStat, UploadPath, base64};
+use imagecached::store::ledger::{LooseObject, Removal};
 use imagecached::store::{
-    self, Fetched, FetchedPayload, ListQuery, Options, Sort, Store, StoreError, Stored, Target,
-    Totals, Touch, Trouble,
+    self, Fetched, FetchedPayload, ListQuery, Options, PayloadPlace, Relocation, Sort, Store,
+    StoreError, Stored, Target, Totals, Touch, Trouble,
 };
+use places::Place;
 use sqlx::{ConnectOptions, Executor};
 use support::database::{Database, Kind};
 
-/// Makes a test of every case for every database.
+/// Makes a test of every case for every database; of a case that is about payloads, one for every kind of
+/// payload.
 macro_rules! contract {
-    (@on $module:ident, $kind:expr, $($case:ident)*) => {
+    (@on $module:ident, $kind:expr, $place:tt, $($case:ident)*) => {
         mod $module {
             use super::*;
             $(
@@ -33,18 +40,45 @@ macro_rules! contract {
                     let database = Database::fresh($kind).await;
                     let store = database.open();
                     store.migrate().await.unwrap();
-                    super::cases::$case(&*store, &database).await;
+                    contract!(@call $case, &*store, &database, $place);
                     store.close().await;
                     database.remove().await;
                 }
             )*
         }
     };
-    ($($case:ident)*) => {
-        contract!(@on sqlite, Kind::Sqlite, $($case)*);
-        contract!(@on postgres, Kind::Postgres, $($case)*);
-        contract!(@on pgbouncer, Kind::PgBouncer, $($case)*);
-        contract!(@on mariadb, Kind::MariaDb, $($case)*);
+    (@call $case:ident, $store:expr, $database:expr, ()) => {
+        crate::cases::$case($store, $database).await
+    };
+    (@call $case:ident, $store:expr, $database:expr, ($place:expr)) => {
+        crate::cases::$case($store, $database, $place).await
+    };
+    (@everywhere $place:tt, $($case:ident)*) => {
+        contract!(@on sqlite, Kind::Sqlite, $place, $($case)*);
+        contract!(@on postgres, Kind::Postgres, $place, $($case)*);
+        contract!(@on pgbouncer, Kind::PgBouncer, $place, $($case)*);
+        contract!(@on mariadb, Kind::MariaDb, $place, $($case)*);
+    };
+    (for each payload: $($case:ident)*) => {
+        mod inline {
+            use super::*;
+            contract!(@everywhere (Place::Inline), $($case)*);
+        }
+        mod one_chunk {
+            use super::*;
+            contract!(@everywhere (Place::OneChunk), $($case)*);
+        }
+        mod many_chunks {
+            use super::*;
+            contract!(@everywhere (Place::Chunks), $($case)*);
+        }
+        mod url {
+            use super::*;
+            contract!(@everywhere (Place::Url), $($case)*);
+        }
+    };
+    (once: $($case:ident)*) => {
+        contract!(@everywhere (), $($case)*);
     };
 }
 
@@ -52,22 +86,37 @@ mod cases {
     pub use super::chunks::*;
     pub use super::connections::*;
     pub use super::entries::*;
+    pub use super::ledger::*;
     pub use super::lists::*;
+    pub use super::places::*;
+    pub use super::race::*;
+    pub use super::relocate::*;
     pub use super::schema::*;
 }
 
 contract! {
+    for each payload:
+    every_byte_comes_back
+    the_same_content_is_not_written
+    changed_content_replaces
+    a_touch_changes_the_look_only
+    an_owner_is_kept_until_another_is_given
+    every_other_payload_takes_its_place
+    a_payload_moves_and_all_else_stays
+    removing_leaves_nothing
+    two_instances_may_store_the_same_paths
+    a_cut_connection_is_replaced
+}
+
+contract! {
+    once:
     migrating_again_changes_nothing
     eight_may_migrate_at_once
     missing_tables_are_told
     a_newer_schema_is_refused
-    every_byte_comes_back
     an_empty_file_has_data
     five_mebibytes_fit_into_a_row
     a_batch_of_300_is_stored_and_indexed_newest_first
-    the_same_content_is_not_written
-    changed_content_replaces
-    a_touch_changes_the_look_only
     chunks_are_written_read_and_discarded
     one_chunk_comes_with_its_entry
     replaced_chunks_are_removed
@@ -77,14 +126,26 @@ contract! {
     lists_are_filtered_and_sorted
     totals_count
     removing_takes_the_chunks_too
-    two_instances_may_store_the_same_paths
-    a_cut_connection_is_replaced
     the_database_tells_about_itself
-    an_owner_is_kept_until_another_is_given
     a_url_or_nothing_takes_the_place_of_bytes
     a_row_that_cannot_be_read_hides_no_other
     access_is_noted
     a_refused_value_is_told_and_the_rest_can_be_stored
+    a_cache_has_one_name
+    a_cache_of_the_first_version_is_upgraded
+    a_claim_holds_a_removal_off
+    a_removal_holds_claims_off
+    an_object_that_an_entry_refers_to_stays
+    a_removal_that_died_is_begun_again
+    an_object_let_go_of_again_is_looked_at_again
+    claims_end_after_two_days
+    loose_objects_are_listed_oldest_first
+    entries_let_go_of_their_objects
+    what_has_no_name_is_not_let_go_of
+    claims_and_removals_exclude_each_other
+    only_what_was_read_is_moved
+    a_large_chunk_set_is_moved_away_whole
+    put_waits_for_a_put_under_way
 }
 
 fn path(text: &str) -> UploadPath {
@@ -107,16 +168,28 @@ fn chunked(at: &str, bytes: &[u8], payload: NewPayload) -> NewEntry {
     NewEntry { payload, ..entry(at, bytes, 1) }
 }
 
+/// An entry whose bytes are in an object store.
+fn remote(at: &str, bytes: &[u8]) -> NewEntry {
+    NewEntry { payload: NewPayload::Url(url(bytes)), ..entry(at, bytes, 1) }
+}
+
+/// Where an object store has these bytes.
+fn url(bytes: &[u8]) -> String {
+    format!("s3://shop/{}", Digest::of(bytes))
+}
+
 /// Bytes that no two seeds share.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    (0..length).map(|_| next()).collect()
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 async fn index(store: &dyn Store) -> Vec<IndexRow> {
@@ -130,7 +203,7 @@ async fn stored(store: &dyn Store, at: &str) -> Stored {
     found.get(&path(at)).unwrap_or_else(|| panic!("{at} is not stored")).clone()
 }
 
-/// The bytes of every entry, read back the way a restore does it.
+/// The bytes of every entry, read back the way a restore does it; of one in an object store, its URL.
 async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
     let ids: Vec<i64> = index(store).await.iter().map(|row| row.id).collect();
     let mut read = HashMap::new();
@@ -142,7 +215,8 @@ async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
                 FetchedPayload::Inline(text) => base64::decode_into(text, &mut bytes).unwrap(),
                 FetchedPayload::OneChunk(chunk) => bytes = chunk.to_vec(),
                 FetchedPayload::Chunks(set) => sets.push((fetched.original_path.to_owned(), set)),
-                FetchedPayload::Url(_) | FetchedPayload::None => panic!("no payload"),
+                FetchedPayload::Url(url) => bytes = url.as_bytes().to_vec(),
+                FetchedPayload::None => panic!("no payload"),
             }
             read.insert(fetched.original_path.to_owned(), bytes);
         })
@@ -159,6 +233,19 @@ async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
         read.insert(at, bytes);
     }
     read
+}
+
+async fn id(store: &dyn Store, at: &str) -> i64 {
+    stored(store, at).await.id
+}
+
+/// A moment `hours` ago, as the database writes it.
+fn hours_ago(database: &Database, hours: u32) -> String {
+    match database.kind {
+        Kind::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{hours} hours')"),
+        Kind::Postgres | Kind::PgBouncer => format!("now() - interval '{hours} hours'"),
+        Kind::MariaDb => format!("utc_timestamp(6) - interval {hours} hour"),
+    }
 }
 
 async fn chunk_rows(database: &Database) -> i64 {

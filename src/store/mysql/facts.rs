@@ -17,7 +17,7 @@ const SERVER: &str = "SELECT
 const CONNECTED: &str = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
 
 /// What this program does to its tables, done to no row: the server looks at the rights first.
-const PROBES: [(&str, &str); 8] = [
+const PROBES: [(&str, &str); 17] = [
     ("SELECT on image_cache", "SELECT id FROM image_cache WHERE FALSE"),
     (
         "INSERT on image_cache",
@@ -34,6 +34,23 @@ const PROBES: [(&str, &str); 8] = [
     ),
     ("UPDATE on image_cache_chunk", "UPDATE image_cache_chunk SET seq = 0 WHERE FALSE"),
     ("DELETE on image_cache_chunk", "DELETE FROM image_cache_chunk WHERE FALSE"),
+    ("SELECT on image_cache_identity", "SELECT id FROM image_cache_identity WHERE FALSE"),
+    ("SELECT on image_cache_claim", "SELECT id FROM image_cache_claim WHERE FALSE"),
+    (
+        "INSERT on image_cache_claim",
+        "INSERT INTO image_cache_claim (id, content, since)
+            SELECT 0, '', UTC_TIMESTAMP(6) FROM DUAL WHERE FALSE",
+    ),
+    ("UPDATE on image_cache_claim", "UPDATE image_cache_claim SET id = 0 WHERE FALSE"),
+    ("DELETE on image_cache_claim", "DELETE FROM image_cache_claim WHERE FALSE"),
+    ("SELECT on image_cache_loose_object", "SELECT url FROM image_cache_loose_object WHERE FALSE"),
+    (
+        "INSERT on image_cache_loose_object",
+        "INSERT INTO image_cache_loose_object (content, url, since)
+            SELECT '', '', UTC_TIMESTAMP(6) FROM DUAL WHERE FALSE",
+    ),
+    ("UPDATE on image_cache_loose_object", "UPDATE image_cache_loose_object SET url = '' WHERE FALSE"),
+    ("DELETE on image_cache_loose_object", "DELETE FROM image_cache_loose_object WHERE FALSE"),
 ];
 
 /// `ER_TABLEACCESS_DENIED_ERROR`.

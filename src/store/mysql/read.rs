@@ -28,18 +28,61 @@ macro_rules! micros {
     };
 }
 
+pub(super) use micros;
+
+macro_rules! known {
+    () => {
+        concat!(
+            "SELECT original_path, id, sha256, mtime_ns, mode, ",
+            place!(),
+            ", chunk_set, content_type, object_id, file_size, image_url FROM image_cache "
+        )
+    };
+}
+
 /// What is stored under `paths`.
 pub(super) async fn known(
     connection: &mut MySqlConnection,
     paths: &[&str],
 ) -> Result<HashMap<String, Known>> {
-    let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(
-        "SELECT original_path, id, sha256, mtime_ns, mode, ",
-        place!(),
-        ", chunk_set, content_type, object_id, file_size FROM image_cache WHERE path_hash IN "
-    ));
+    let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(known!(), "WHERE path_hash IN "));
     push_list(&mut sql, paths.iter().map(|path| path_hash(path)), ("UNHEX(", ")"));
-    rows::known(&sql.build().persistent(false).fetch_all(connection).await?)
+    let found = sql.build().persistent(false).fetch_all(connection).await?;
+    found.iter().map(rows::known).collect()
+}
+
+/// As [`known`], and keeps it so until the end of the transaction: waits for one that is about to change it,
+/// such as a put that was given up with its commit under way.
+///
+/// Only paths that are there are asked for with a lock. One that is not would lock the gap in which it is
+/// missing, and two instances that store new files would wait for each other's gaps, a deadlock each time. The
+/// index is named because a scan of a small table would lock all of it.
+pub(super) async fn known_for_put(
+    connection: &mut MySqlConnection,
+    paths: &[&str],
+) -> Result<HashMap<String, Known>> {
+    let there = known(connection, paths).await?;
+    if there.is_empty() {
+        return Ok(there);
+    }
+    let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(
+        known!(),
+        "FORCE INDEX (image_cache_path) WHERE path_hash IN "
+    ));
+    push_list(&mut sql, there.keys().map(|path| path_hash(path)), ("UNHEX(", ")"));
+    sql.push(" ORDER BY path_hash FOR UPDATE");
+    let found = sql.build().persistent(false).fetch_all(connection).await?;
+    found.iter().map(rows::known).collect()
+}
+
+/// The entry of this id, kept as it is until the end of the transaction.
+pub(super) async fn known_by_id(
+    connection: &mut MySqlConnection,
+    id: i64,
+) -> Result<Option<Known>> {
+    let sql = concat!(known!(), "WHERE id = ? FOR UPDATE");
+    let found = sqlx::query(sql).bind(id).fetch_optional(connection).await?;
+    found.map(|row| Ok(rows::known(&row)?.1)).transpose()
 }
 
 impl MySql {
@@ -154,7 +197,7 @@ impl MySql {
         let mut unit = begin(&self.pool).await?;
         let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
         unit.commit().await?;
-        found.iter().map(rows::entry).collect()
+        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
     }
 
     pub(super) async fn totals_once(&self) -> Result<Totals> {
@@ -165,7 +208,8 @@ impl MySql {
                 CAST(COALESCE(SUM(file_size), 0) AS SIGNED),
                 (SELECT CAST(SUM(data_length + index_length) AS SIGNED)
                     FROM information_schema.tables WHERE table_schema = DATABASE()
-                    AND table_name IN ('image_cache', 'image_cache_chunk'))
+                    AND table_name IN ('image_cache', 'image_cache_chunk',
+                        'image_cache_loose_object'))
             FROM (SELECT file_size, ",
             place!(),
             " AS place FROM image_cache) entry"

@@ -2,12 +2,13 @@
 
 use sqlx::{Connection, Executor, MySqlConnection, Result, Row};
 
+use crate::store::ledger::fresh_identity;
 use crate::store::mysql::MySql;
 use crate::store::retry::begin;
 
 /// Every step ever made, in order; a step is never changed once it is released, and does no harm when
 /// it is done again.
-const STEPS: [&str; 1] = [include_str!("0001_image_cache.sql")];
+const STEPS: [&str; 2] = [include_str!("0001_image_cache.sql"), include_str!("0002_objects.sql")];
 
 /// The version this program knows.
 pub(super) const LATEST: i64 = STEPS.len() as i64;
@@ -59,6 +60,16 @@ impl MySql {
                 "INSERT INTO imagecached_schema (version, applied_at) VALUES (?, UTC_TIMESTAMP(6))",
             )
             .bind(version)
+            .execute(&mut connection)
+            .await?;
+        }
+        // A newer schema is left alone.
+        if before <= LATEST {
+            sqlx::query(
+                "INSERT INTO image_cache_identity (id, name, created_at)
+                VALUES (1, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE id = id",
+            )
+            .bind(fresh_identity())
             .execute(&mut connection)
             .await?;
         }

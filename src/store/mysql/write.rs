@@ -3,11 +3,12 @@
 use sqlx::{MySqlConnection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
-use crate::model::entry::{ChunkSet, NewEntry};
-use crate::store::Touch;
-use crate::store::mysql::{MySql, path_hash, push_list, read};
+use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
+use crate::store::mysql::{MySql, ledger, path_hash, push_list, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
+use crate::store::relocate::{self, Moved};
 use crate::store::retry::begin;
+use crate::store::{Relocation, Touch, rows};
 
 /// `room` is the bytes that fit into a statement.
 async fn insert_rows(
@@ -35,9 +36,9 @@ async fn insert_rows(
                 .push_bind(entry.sha256.to_string())
                 .push_bind(entry.stat.mtime_ns)
                 .push_bind(i64::from(entry.stat.kept_mode()))
-                .push_bind(put::url_of(entry))
-                .push_bind(put::set_of(entry).map(|set| set.0))
-                .push_bind(put::text_of(entry));
+                .push_bind(put::url_of(&entry.payload))
+                .push_bind(put::set_of(&entry.payload).map(|set| set.0))
+                .push_bind(put::text_of(&entry.payload));
         });
         // Assignments are made in this order, and a column read after its own has the new value.
         sql.push(
@@ -64,10 +65,10 @@ fn owner(entry: &NewEntry) -> (&str, &str) {
 
 async fn insert_chunks(
     connection: &mut MySqlConnection,
-    rows: &[&NewEntry],
+    payloads: impl Iterator<Item = &NewPayload>,
     room: usize,
 ) -> Result<()> {
-    let chunks: Vec<_> = rows.iter().filter_map(|entry| put::chunk_of(entry)).collect();
+    let chunks: Vec<_> = payloads.filter_map(put::chunk_of).collect();
     for chunks in put::statements(&chunks, room, |(_, bytes)| bytes.len()) {
         let mut sql = QueryBuilder::<sqlx::MySql>::new(
             "INSERT INTO image_cache_chunk (chunk_set, seq, created_at, data) ",
@@ -138,9 +139,9 @@ impl MySql {
 
         let room = self.room().await?;
         let mut unit = begin(&self.pool).await?;
-        let known = read::known(&mut unit, &paths).await?;
+        let known = read::known_for_put(&mut unit, &paths).await?;
         let plan = put::plan(&ordered, &known);
-        insert_chunks(&mut unit, &plan.rows, room).await?;
+        insert_chunks(&mut unit, plan.rows.iter().map(|entry| &entry.payload), room).await?;
         insert_rows(&mut unit, &plan.rows, room).await?;
         let looks: Vec<_> = plan
             .looks
@@ -152,8 +153,33 @@ impl MySql {
             .collect();
         write_looks(&mut unit, &looks).await?;
         remove_loose(&mut unit, &plan.loose).await?;
+        ledger::loosen(&mut unit, &plan.objects, room).await?;
         unit.commit().await?;
         Ok(plan.done(entries))
+    }
+
+    pub(super) async fn relocate_once(&self, relocation: &Relocation) -> Result<Moved> {
+        let sql =
+            "UPDATE image_cache SET image_url = ?, chunk_set = ?, image_data = ? WHERE id = ?";
+        let room = self.room().await?;
+        let mut unit = begin(&self.pool).await?;
+        let known = read::known_by_id(&mut unit, relocation.id).await?;
+        let plan = relocate::plan(relocation, known.as_ref());
+        if let relocate::Plan::Write { set, object, .. } = &plan {
+            let to = &relocation.to;
+            insert_chunks(&mut unit, std::iter::once(to), room).await?;
+            sqlx::query(sql)
+                .bind(put::url_of(to))
+                .bind(put::set_of(to).map(|set| set.0))
+                .bind(put::text_of(to))
+                .bind(relocation.id)
+                .execute(&mut *unit)
+                .await?;
+            remove_loose(&mut unit, set.as_slice()).await?;
+            ledger::loosen(&mut unit, object.as_slice(), room).await?;
+        }
+        unit.commit().await?;
+        Ok(plan.done())
     }
 
     pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {
@@ -213,12 +239,14 @@ impl MySql {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old.
-    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// given back.
+    pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < UTC_TIMESTAMP(6) - INTERVAL 1 DAY";
         let mut unit = begin(&self.pool).await?;
+        ledger::forget_claims(&mut unit).await?;
         let rows = sqlx::query(sql).fetch_all(&mut *unit).await?;
         unit.commit().await?;
         rows.iter().map(|row| row.try_get(0).map(ChunkSet)).collect()
@@ -227,20 +255,21 @@ impl MySql {
     /// Removes entries and the first rows of their chunk sets; returns how many entries, and the
     /// sets that have more rows.
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
+        let room = self.room().await?;
         let mut unit = begin(&self.pool).await?;
-        let mut select =
-            QueryBuilder::<sqlx::MySql>::new("SELECT chunk_set FROM image_cache WHERE id IN ");
+        let mut select = QueryBuilder::<sqlx::MySql>::new(
+            "SELECT chunk_set, sha256, image_url FROM image_cache WHERE id IN ",
+        );
         push_list(&mut select, ids.iter().copied(), ("", ""));
         select.push(" FOR UPDATE");
         let rows = select.build().persistent(false).fetch_all(&mut *unit).await?;
         let mut delete = QueryBuilder::<sqlx::MySql>::new("DELETE FROM image_cache WHERE id IN ");
         push_list(&mut delete, ids.iter().copied(), ("", ""));
         delete.build().persistent(false).execute(&mut *unit).await?;
-        let sets: Vec<Option<i64>> =
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_>>()?;
-        let sets: Vec<ChunkSet> = sets.into_iter().flatten().map(ChunkSet).collect();
-        remove_loose(&mut unit, &sets).await?;
+        let let_go = rows::let_go(&rows);
+        remove_loose(&mut unit, &let_go.sets).await?;
+        ledger::loosen(&mut unit, &let_go.objects, room).await?;
         unit.commit().await?;
-        Ok((rows.len() as u64, sets))
+        Ok((rows.len() as u64, let_go.sets))
     }
 }

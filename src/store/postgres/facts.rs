@@ -9,8 +9,10 @@ use crate::store::retry::begin;
 /// What this program does to its tables.
 const NEEDED: &str = "SELECT r || ' on ' || t FROM
         unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) r,
-        unnest(ARRAY['image_cache','image_cache_chunk']) t
+        unnest(ARRAY['image_cache','image_cache_chunk','image_cache_claim','image_cache_loose_object']) t
     WHERE NOT has_table_privilege(to_regclass(t), r)
+    UNION ALL SELECT 'SELECT on image_cache_identity'
+    WHERE NOT has_table_privilege(to_regclass('image_cache_identity'), 'SELECT')
     UNION ALL SELECT 'CREATE on schema ' || coalesce(current_schema(), '(none)')
     WHERE to_regclass('image_cache') IS NULL
         AND NOT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";

@@ -34,13 +34,15 @@ macro_rules! micros {
     };
 }
 
+pub(super) use micros;
+
 macro_rules! known {
-    () => {
+    ($which:literal) => {
         concat!(
             "SELECT original_path, id, sha256, mtime_ns, mode::bigint, ",
             place!(),
-            ", chunk_set, content_type, object_id, file_size
-             FROM image_cache WHERE original_path = ANY($1)"
+            ", chunk_set, content_type, object_id, file_size, image_url FROM image_cache WHERE ",
+            $which
         )
     };
 }
@@ -50,7 +52,9 @@ pub(super) async fn known(
     connection: &mut sqlx::PgConnection,
     paths: &[&str],
 ) -> Result<HashMap<String, Known>> {
-    rows::known(&query(known!()).bind(paths).fetch_all(connection).await?)
+    let sql = known!("original_path = ANY($1)");
+    let found = query(sql).bind(paths).fetch_all(connection).await?;
+    found.iter().map(rows::known).collect()
 }
 
 /// As [`known`], and keeps it so until the end of the transaction: waits for one that is about to
@@ -59,8 +63,18 @@ pub(super) async fn known_for_put(
     connection: &mut sqlx::PgConnection,
     paths: &[&str],
 ) -> Result<HashMap<String, Known>> {
-    let sql = concat!(known!(), " ORDER BY original_path FOR UPDATE");
-    rows::known(&query(sql).bind(paths).fetch_all(connection).await?)
+    let sql = known!("original_path = ANY($1) ORDER BY original_path FOR UPDATE");
+    let found = query(sql).bind(paths).fetch_all(connection).await?;
+    found.iter().map(rows::known).collect()
+}
+
+/// The entry of this id, kept as it is until the end of the transaction.
+pub(super) async fn known_by_id(
+    connection: &mut sqlx::PgConnection,
+    id: i64,
+) -> Result<Option<Known>> {
+    let found = query(known!("id = $1 FOR UPDATE")).bind(id).fetch_optional(connection).await?;
+    found.map(|row| Ok(rows::known(&row)?.1)).transpose()
 }
 
 impl Postgres {
@@ -169,7 +183,7 @@ impl Postgres {
         let mut unit = begin(&self.pool).await?;
         let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
         unit.commit().await?;
-        found.iter().map(rows::entry).collect()
+        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
     }
 
     pub(super) async fn totals_once(&self) -> Result<Totals> {
@@ -177,6 +191,7 @@ impl Postgres {
         let sql = format!(
             "SELECT count(*), {}, {}, {}, coalesce(sum(file_size), 0)::bigint,
                 pg_total_relation_size('image_cache') + pg_total_relation_size('image_cache_chunk')
+                + pg_total_relation_size('image_cache_loose_object')
             FROM image_cache",
             count(1),
             count(2),

@@ -2,11 +2,12 @@
 
 use sqlx::{Executor, Result, Row};
 
+use crate::store::ledger::fresh_identity;
 use crate::store::postgres::{Postgres, query};
 use crate::store::retry::begin;
 
 /// Every step ever made, in order; a step is never changed once it is released.
-const STEPS: [&str; 1] = [include_str!("0001_image_cache.sql")];
+const STEPS: [&str; 2] = [include_str!("0001_image_cache.sql"), include_str!("0002_objects.sql")];
 
 /// The version this program knows.
 pub(super) const LATEST: i64 = STEPS.len() as i64;
@@ -53,6 +54,16 @@ impl Postgres {
                 .bind(version)
                 .execute(&mut *unit)
                 .await?;
+        }
+        // A newer schema is left alone.
+        if before <= LATEST {
+            query(
+                "INSERT INTO image_cache_identity (id, name) VALUES (1, $1)
+                ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(fresh_identity())
+            .execute(&mut *unit)
+            .await?;
         }
         unit.commit().await?;
         Ok((before, before.max(LATEST)))

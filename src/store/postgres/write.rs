@@ -3,11 +3,12 @@
 use sqlx::{QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
-use crate::model::entry::{ChunkSet, NewEntry};
-use crate::store::Touch;
-use crate::store::postgres::{Postgres, query, read};
+use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
+use crate::store::postgres::{Postgres, ledger, query, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
+use crate::store::relocate::{self, Moved};
 use crate::store::retry::begin;
+use crate::store::{Relocation, Touch, rows};
 
 /// Multi-row `VALUES` and no `unnest` of payloads: its function scan spills every batch to a temporary
 /// file.
@@ -27,9 +28,9 @@ async fn insert_rows(connection: &mut sqlx::PgConnection, rows: &[&NewEntry]) ->
                 .push_bind(entry.sha256.to_string())
                 .push_bind(entry.stat.mtime_ns)
                 .push_bind(i64::from(entry.stat.kept_mode()))
-                .push_bind(put::url_of(entry))
-                .push_bind(put::set_of(entry).map(|set| set.0))
-                .push_bind(put::text_of(entry));
+                .push_bind(put::url_of(&entry.payload))
+                .push_bind(put::set_of(&entry.payload).map(|set| set.0))
+                .push_bind(put::text_of(&entry.payload));
         });
         sql.push(
             " ON CONFLICT (original_path) DO UPDATE SET
@@ -55,8 +56,11 @@ fn owner(entry: &NewEntry) -> (&str, &str) {
     entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
 }
 
-async fn insert_chunks(connection: &mut sqlx::PgConnection, rows: &[&NewEntry]) -> Result<()> {
-    let chunks: Vec<_> = rows.iter().filter_map(|entry| put::chunk_of(entry)).collect();
+async fn insert_chunks(
+    connection: &mut sqlx::PgConnection,
+    payloads: impl Iterator<Item = &NewPayload>,
+) -> Result<()> {
+    let chunks: Vec<_> = payloads.filter_map(put::chunk_of).collect();
     for chunks in put::statements(&chunks, usize::MAX, |(_, bytes)| bytes.len()) {
         let mut sql = QueryBuilder::<sqlx::Postgres>::new(
             "INSERT INTO image_cache_chunk (chunk_set, seq, data) ",
@@ -117,7 +121,7 @@ impl Postgres {
         let mut unit = begin(&self.pool).await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
         let plan = put::plan(&ordered, &known);
-        insert_chunks(&mut unit, &plan.rows).await?;
+        insert_chunks(&mut unit, plan.rows.iter().map(|entry| &entry.payload)).await?;
         insert_rows(&mut unit, &plan.rows).await?;
         let looks: Vec<_> = plan
             .looks
@@ -129,8 +133,32 @@ impl Postgres {
             .collect();
         write_looks(&mut unit, &looks).await?;
         remove_loose(&mut unit, &plan.loose).await?;
+        ledger::loosen(&mut unit, &plan.objects).await?;
         unit.commit().await?;
         Ok(plan.done(entries))
+    }
+
+    pub(super) async fn relocate_once(&self, relocation: &Relocation) -> Result<Moved> {
+        let sql =
+            "UPDATE image_cache SET image_url = $1, chunk_set = $2, image_data = $3 WHERE id = $4";
+        let mut unit = begin(&self.pool).await?;
+        let known = read::known_by_id(&mut unit, relocation.id).await?;
+        let plan = relocate::plan(relocation, known.as_ref());
+        if let relocate::Plan::Write { set, object, .. } = &plan {
+            let to = &relocation.to;
+            insert_chunks(&mut unit, std::iter::once(to)).await?;
+            query(sql)
+                .bind(put::url_of(to))
+                .bind(put::set_of(to).map(|set| set.0))
+                .bind(put::text_of(to))
+                .bind(relocation.id)
+                .execute(&mut *unit)
+                .await?;
+            remove_loose(&mut unit, set.as_slice()).await?;
+            ledger::loosen(&mut unit, object.as_slice()).await?;
+        }
+        unit.commit().await?;
+        Ok(plan.done())
     }
 
     pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {
@@ -180,12 +208,14 @@ impl Postgres {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old.
-    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// given back.
+    pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < now() - interval '1 day'";
         let mut unit = begin(&self.pool).await?;
+        ledger::forget_claims(&mut unit).await?;
         let rows = query(sql).fetch_all(&mut *unit).await?;
         unit.commit().await?;
         rows.iter().map(|row| row.try_get(0).map(ChunkSet)).collect()
@@ -195,15 +225,13 @@ impl Postgres {
     /// sets that have more rows.
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
         let mut unit = begin(&self.pool).await?;
-        let rows = query("DELETE FROM image_cache WHERE id = ANY($1) RETURNING chunk_set")
-            .bind(ids)
-            .fetch_all(&mut *unit)
-            .await?;
-        let sets: Vec<Option<i64>> =
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_>>()?;
-        let sets: Vec<ChunkSet> = sets.into_iter().flatten().map(ChunkSet).collect();
-        remove_loose(&mut unit, &sets).await?;
+        let sql = "DELETE FROM image_cache WHERE id = ANY($1)
+            RETURNING chunk_set, sha256, image_url";
+        let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;
+        let let_go = rows::let_go(&rows);
+        remove_loose(&mut unit, &let_go.sets).await?;
+        ledger::loosen(&mut unit, &let_go.objects).await?;
         unit.commit().await?;
-        Ok((rows.len() as u64, sets))
+        Ok((rows.len() as u64, let_go.sets))
     }
 }

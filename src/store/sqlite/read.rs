@@ -33,18 +33,36 @@ macro_rules! micros {
     };
 }
 
+pub(super) use micros;
+
+macro_rules! known {
+    () => {
+        concat!(
+            "SELECT original_path, id, sha256, mtime_ns, mode, ",
+            place!(),
+            ", chunk_set, content_type, object_id, file_size, image_url FROM image_cache "
+        )
+    };
+}
+
 /// What is stored under `paths`.
 pub(super) async fn known(
     connection: &mut SqliteConnection,
     paths: &[&str],
 ) -> Result<HashMap<String, Known>> {
-    let sql = concat!(
-        "SELECT original_path, id, sha256, mtime_ns, mode, ",
-        place!(),
-        ", chunk_set, content_type, object_id, file_size
-         FROM image_cache WHERE original_path IN (SELECT value FROM json_each(?))"
-    );
-    rows::known(&sqlx::query(sql).bind(json(&paths)).fetch_all(connection).await?)
+    let sql = concat!(known!(), "WHERE original_path IN (SELECT value FROM json_each(?))");
+    let found = sqlx::query(sql).bind(json(&paths)).fetch_all(connection).await?;
+    found.iter().map(rows::known).collect()
+}
+
+/// The entry of this id.
+pub(super) async fn known_by_id(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Option<Known>> {
+    let sql = concat!(known!(), "WHERE id = ?");
+    let found = sqlx::query(sql).bind(id).fetch_optional(connection).await?;
+    found.map(|row| Ok(rows::known(&row)?.1)).transpose()
 }
 
 impl Sqlite {
@@ -148,7 +166,8 @@ impl Sqlite {
         // Without a limit there is no OFFSET; a negative one is none.
         sql.push(" LIMIT ").push_bind(wanted.limit.map_or(-1, i64::from));
         sql.push(" OFFSET ").push_bind(i64::try_from(wanted.offset).unwrap_or(i64::MAX));
-        sql.build().fetch_all(&self.pool).await?.iter().map(rows::entry).collect()
+        let found = sql.build().fetch_all(&self.pool).await?;
+        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
     }
 
     pub(super) async fn totals_once(&self) -> Result<Totals> {

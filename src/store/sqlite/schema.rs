@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, Executor, Result, Row, SqliteConnection};
 
+use crate::store::ledger::fresh_identity;
 use crate::store::sqlite::Sqlite;
 
 /// Every step ever made, in order; a step is never changed once it is released.
-const STEPS: [&str; 1] = [include_str!("0001_image_cache.sql")];
+const STEPS: [&str; 2] = [include_str!("0001_image_cache.sql"), include_str!("0002_objects.sql")];
 
 /// The version this program knows.
 pub(super) const LATEST: i64 = STEPS.len() as i64;
@@ -26,7 +27,8 @@ pub(super) async fn is_ours(connection: &mut SqliteConnection) -> Result<bool> {
 /// if we came first.
 pub(super) async fn is_shared(connection: &mut SqliteConnection) -> Result<bool> {
     let others = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
-        AND name NOT IN ('image_cache', 'image_cache_chunk', 'imagecached_schema')
+        AND name NOT IN ('image_cache', 'image_cache_chunk', 'image_cache_identity',
+            'image_cache_claim', 'image_cache_loose_object', 'imagecached_schema')
         AND substr(name, 1, 7) <> 'sqlite_'";
     Ok(count(connection, others).await? > 0)
 }
@@ -108,6 +110,14 @@ impl Sqlite {
             unit.execute(sqlx::raw_sql(step)).await?;
             sqlx::query("INSERT INTO imagecached_schema (version) VALUES (?)")
                 .bind(version)
+                .execute(&mut **unit)
+                .await?;
+        }
+        // A newer schema is left alone.
+        if before <= LATEST && count(unit, "SELECT count(*) FROM image_cache_identity").await? == 0
+        {
+            sqlx::query("INSERT INTO image_cache_identity (id, name) VALUES (1, ?)")
+                .bind(fresh_identity())
                 .execute(&mut **unit)
                 .await?;
         }

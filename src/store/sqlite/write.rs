@@ -3,10 +3,11 @@
 use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
 
 use crate::model::UploadPath;
-use crate::model::entry::{ChunkSet, NewEntry};
-use crate::store::Touch;
+use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
-use crate::store::sqlite::{Sqlite, json, read};
+use crate::store::relocate::{self, Moved};
+use crate::store::sqlite::{Sqlite, json, ledger, read};
+use crate::store::{Relocation, Touch, rows};
 
 /// Multi-row `VALUES`: each statement is a message to the thread that holds the connection.
 async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> Result<()> {
@@ -25,9 +26,9 @@ async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> R
                 .push_bind(entry.sha256.to_string())
                 .push_bind(entry.stat.mtime_ns)
                 .push_bind(i64::from(entry.stat.kept_mode()))
-                .push_bind(put::url_of(entry))
-                .push_bind(put::set_of(entry).map(|set| set.0))
-                .push_bind(put::text_of(entry));
+                .push_bind(put::url_of(&entry.payload))
+                .push_bind(put::set_of(&entry.payload).map(|set| set.0))
+                .push_bind(put::text_of(&entry.payload));
         });
         sql.push(
             " ON CONFLICT (original_path) DO UPDATE SET
@@ -53,8 +54,11 @@ fn owner(entry: &NewEntry) -> (&str, &str) {
     entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
 }
 
-async fn insert_chunks(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> Result<()> {
-    let chunks: Vec<_> = rows.iter().filter_map(|entry| put::chunk_of(entry)).collect();
+async fn insert_chunks(
+    connection: &mut SqliteConnection,
+    payloads: impl Iterator<Item = &NewPayload>,
+) -> Result<()> {
+    let chunks: Vec<_> = payloads.filter_map(put::chunk_of).collect();
     for chunks in put::statements(&chunks, usize::MAX, |(_, bytes)| bytes.len()) {
         let mut sql = QueryBuilder::<sqlx::Sqlite>::new(
             "INSERT INTO image_cache_chunk (chunk_set, seq, data) ",
@@ -110,7 +114,8 @@ impl Sqlite {
         let mut writing = self.write().await?;
         let known = read::known(&mut writing.unit, &paths).await?;
         let plan = put::plan(&ordered, &known);
-        insert_chunks(&mut writing.unit, &plan.rows).await?;
+        let payloads = plan.rows.iter().map(|entry| &entry.payload);
+        insert_chunks(&mut writing.unit, payloads).await?;
         insert_rows(&mut writing.unit, &plan.rows).await?;
         let looks: Vec<_> = plan
             .looks
@@ -122,8 +127,32 @@ impl Sqlite {
             .collect();
         write_looks(&mut writing.unit, &looks).await?;
         remove_loose(&mut writing.unit, &plan.loose).await?;
+        ledger::loosen(&mut writing.unit, &plan.objects).await?;
         writing.commit().await?;
         Ok(plan.done(entries))
+    }
+
+    pub(super) async fn relocate_once(&self, relocation: &Relocation) -> Result<Moved> {
+        let sql =
+            "UPDATE image_cache SET image_url = ?, chunk_set = ?, image_data = ? WHERE id = ?";
+        let mut writing = self.write().await?;
+        let known = read::known_by_id(&mut writing.unit, relocation.id).await?;
+        let plan = relocate::plan(relocation, known.as_ref());
+        if let relocate::Plan::Write { set, object, .. } = &plan {
+            let to = &relocation.to;
+            insert_chunks(&mut writing.unit, std::iter::once(to)).await?;
+            sqlx::query(sql)
+                .bind(put::url_of(to))
+                .bind(put::set_of(to).map(|set| set.0))
+                .bind(put::text_of(to))
+                .bind(relocation.id)
+                .execute(&mut *writing.unit)
+                .await?;
+            remove_loose(&mut writing.unit, set.as_slice()).await?;
+            ledger::loosen(&mut writing.unit, object.as_slice()).await?;
+        }
+        writing.commit().await?;
+        Ok(plan.done())
     }
 
     pub(super) async fn touch_once(&self, touches: &[Touch]) -> Result<()> {
@@ -181,12 +210,14 @@ impl Sqlite {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old.
-    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// given back.
+    pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 day')";
         let mut writing = self.write().await?;
+        ledger::forget_claims(&mut writing.unit).await?;
         let rows = sqlx::query(sql).fetch_all(&mut *writing.unit).await?;
         writing.commit().await?;
         rows.iter().map(|row| row.try_get(0).map(ChunkSet)).collect()
@@ -196,15 +227,13 @@ impl Sqlite {
     /// sets that have more rows.
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
         let mut writing = self.write().await?;
-        let rows = sqlx::query("DELETE FROM image_cache WHERE id IN (SELECT value FROM json_each($1)) RETURNING chunk_set")
-            .bind(json(&ids))
-            .fetch_all(&mut *writing.unit)
-            .await?;
-        let sets: Vec<Option<i64>> =
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_>>()?;
-        let sets: Vec<ChunkSet> = sets.into_iter().flatten().map(ChunkSet).collect();
-        remove_loose(&mut writing.unit, &sets).await?;
+        let sql = "DELETE FROM image_cache WHERE id IN (SELECT value FROM json_each($1))
+            RETURNING chunk_set, sha256, image_url";
+        let rows = sqlx::query(sql).bind(json(&ids)).fetch_all(&mut *writing.unit).await?;
+        let let_go = rows::let_go(&rows);
+        remove_loose(&mut writing.unit, &let_go.sets).await?;
+        ledger::loosen(&mut writing.unit, &let_go.objects).await?;
         writing.commit().await?;
-        Ok((rows.len() as u64, sets))
+        Ok((rows.len() as u64, let_go.sets))
     }
 }
