@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::cloudinary_server::CloudinaryServer;
 use crate::place::{Place, entries};
 use crate::support::database::Kind;
-use crate::support::program::Running;
 use crate::{DATABASES, claims, let_go, loose, noise, told};
 
 fn objects_go_with_their_last_entry(kind: Kind, place: &Place) {

@@ -153,3 +153,24 @@ fn a_copy_of_a_database_takes_nothing_from_the_original() {
     assert_eq!((place.objects(&production).len(), loose(&production)), (3, 1));
     production.remove();
 }
+
+/// Many a copy has the address of the original on another machine: `db:5432/shop`, `/data/cache.sqlite3`.
+#[test]
+fn a_copy_at_the_same_address_takes_nothing_from_the_original() {
+    let place = Place::directory().with("IMAGECACHED_REMOTE", "all");
+    let production = place.sandbox(Kind::Sqlite);
+    production.write("a.jpg", &noise(1, 3_000));
+    production.ok(&["cache-all"]);
+    production.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let file = production.database.file();
+    let moved = production.beside().join("on another machine");
+    std::fs::copy(&file, &moved).expect("a copy");
+    std::fs::rename(&moved, &file).expect("it takes the place");
+
+    let_go(&production, "a.jpg");
+    let (code, done) = told(&production, &["cleanup", "--yes"]);
+    assert_eq!(code, Some(0), "{done}");
+    assert!(done.contains("objects stay") && done.contains("is a copy of this one"), "{done}");
+    assert_eq!(place.objects(&production).len(), 1);
+    production.remove();
+}
