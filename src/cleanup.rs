@@ -20,6 +20,14 @@ pub struct Candidates {
     pub in_use: Vec<UploadPath>,
 }
 
+impl Candidates {
+    /// Size of the files of what would be dropped, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.file_size).sum()
+    }
+}
+
 /// Why a cleanup cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanupError {

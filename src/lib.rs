@@ -9,6 +9,8 @@ pub mod daemon;
 pub mod doctor;
 pub mod logs;
 pub mod model;
+pub mod objects;
+pub mod payload;
 pub mod process;
 pub mod remote;
 pub mod restore;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of `src/`, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     // Edges: each alone with its own part of the world.
     ("uploads", &["model"]),
@@ -14,11 +14,19 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("process", &["model"]),
     ("settings", &["model"]),
     // Flows: edges through their interfaces.
-    ("capture", &["model", "uploads", "store", "remote"]),
-    ("restore", &["model", "uploads", "store", "remote"]),
+    ("payload", &["model", "store", "remote"]),
+    ("objects", &["model", "store", "remote"]),
+    ("capture", &["model", "uploads", "store", "remote", "objects"]),
+    ("restore", &["model", "uploads", "store", "remote", "payload"]),
     ("cleanup", &["model", "uploads", "store", "remote"]),
     // These two look at what the other flows do.
-    ("doctor", &["model", "uploads", "store", "remote", "process", "settings", "restore"]),
+    (
+        "doctor",
+        &[
+            "model", "uploads", "store", "remote", "process", "settings", "payload", "objects",
+            "restore",
+        ],
+    ),
     ("self_test", &["model", "uploads", "store", "remote", "capture", "restore"]),
     // Wiring.
     ("logs", &["model", "settings"]),

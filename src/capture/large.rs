@@ -4,8 +4,7 @@
 //! been read to its end and found unchanged. A set that is never referred to is swept a day later.
 
 use std::io::Read;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -14,8 +13,9 @@ use crate::capture::{Shared, object, trouble};
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
 use crate::model::places::Place;
 use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
-use crate::remote::{Blocking, Remote};
-use crate::store::{StoreError, Touch};
+use crate::objects::Objects;
+use crate::remote::Blocking;
+use crate::store::{StoreError, Touch, fresh_chunk_set};
 use crate::uploads::OpenFile;
 
 /// Why a large file is not stored.
@@ -112,13 +112,16 @@ impl LargeFile {
             whole = Some(found);
         }
         if let (Some(found), Place::Remote) = (&whole, place)
-            && let Some(remote) = object::available(shared)
+            && let Some(objects) = object::available(shared)
         {
             let entry = found.entry(shared, &reading, NewPayload::Nothing);
-            let (back, uploaded) = reading.upload(shared, remote, &entry).await?;
+            let (back, uploaded) = reading.upload(shared, objects, &entry).await?;
             reading = back;
-            if let Some(url) = uploaded {
-                put(shared, NewEntry { payload: NewPayload::Url(url), ..entry }).await?;
+            if let Some(uploaded) = uploaded {
+                let payload = NewPayload::Url(uploaded.url.clone());
+                let put = shared.store.put(&[NewEntry { payload, ..entry }]).await.map(drop);
+                object::settle(shared, uploaded, put.as_ref().copied()).await;
+                put?;
                 // The first look: the file may change while the upload ends.
                 let looked_at_ns = found.looked_at_ns;
                 return Ok(Streamed { looked_at_ns, became: Became::Safe, permit });
@@ -213,30 +216,34 @@ impl Reading {
     async fn upload(
         self,
         shared: &Shared,
-        remote: &dyn Remote,
+        objects: &Objects,
         entry: &NewEntry,
-    ) -> Result<(Self, Option<String>), StreamError> {
+    ) -> Result<(Self, Option<object::Uploaded>), StreamError> {
         let Self { path, mut file, stat, held_open } = self;
         let mut tries = 0;
         let uploaded = loop {
             file.rewind().map_err(StreamError::Io)?;
             let mut source = Blocking::new(file);
-            let uploaded = object::upload(shared, remote, entry, &mut source).await;
+            let uploaded = object::upload(shared, objects, entry, &mut source).await;
             file = source.into_inner().expect("reading a file does not panic");
             tries += 1;
             if tries > 1 || !matches!(uploaded, Err(object::Refused::Again)) {
                 break uploaded;
             }
         };
-        let url = match uploaded {
-            Ok(url) => {
-                unchanged(&mut file, &stat, held_open)?;
-                Some(url)
+        let uploaded = match uploaded {
+            Ok(uploaded) => {
+                if let Err(error) = unchanged(&mut file, &stat, held_open) {
+                    object::abandon(shared, uploaded).await;
+                    return Err(error.into());
+                }
+                Some(uploaded)
             }
             Err(object::Refused::Changed) => return Err(StreamError::Changed),
+            Err(object::Refused::Database(error)) => return Err(error.into()),
             Err(object::Refused::Elsewhere | object::Refused::Again) => None,
         };
-        Ok((Self { path, file, stat, held_open }, url))
+        Ok((Self { path, file, stat, held_open }, uploaded))
     }
 
     /// Reads the file from its start, on a thread that may block, and sends its chunks.
@@ -286,16 +293,4 @@ impl Reading {
         }
         Ok((self, WholeFile { sha256: hasher.finish(), mime, looked_at_ns }))
     }
-}
-
-/// A number for a set of chunks that nobody else uses: each process counts on from a random start,
-/// so that sets lie in the database in the order in which they were written, and so that two
-/// processes meet once in 2^62 sets.
-pub fn fresh_chunk_set() -> ChunkSet {
-    static NEXT: OnceLock<AtomicI64> = OnceLock::new();
-    let next = NEXT.get_or_init(|| {
-        let random = getrandom::u64().expect("the system's random numbers cannot be read");
-        AtomicI64::new((random >> 2) as i64)
-    });
-    ChunkSet(next.fetch_add(1, Ordering::Relaxed))
 }

@@ -34,7 +34,7 @@ use crate::model::health::Health;
 use crate::model::places::Places;
 use crate::model::settle::{Rules, Settle};
 use crate::model::{Index, Patterns, UploadPath};
-use crate::remote::Remote;
+use crate::objects::Objects;
 use crate::store::Store;
 use crate::uploads::UploadDir;
 
@@ -73,7 +73,7 @@ pub(crate) struct Shared {
     pub queue: Queue,
     pub health: Arc<Health>,
     /// The object store, where one is configured.
-    pub remote: Option<Arc<dyn Remote>>,
+    pub objects: Option<Arc<Objects>>,
     remote_rest: object::Rest,
     limits: trouble::Limits,
     budget: Arc<Semaphore>,
@@ -119,7 +119,7 @@ impl Capture {
     pub fn start(
         upload_dir: UploadDir,
         store: Arc<dyn Store>,
-        remote: Option<Arc<dyn Remote>>,
+        objects: Option<Arc<Objects>>,
         options: Options,
         index: Index,
         health: Arc<Health>,
@@ -133,7 +133,7 @@ impl Capture {
             upload_dir,
             store,
             health,
-            remote,
+            objects,
             remote_rest: object::Rest::default(),
             limits: trouble::Limits::default(),
         });

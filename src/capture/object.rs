@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::capture::{Shared, trouble};
-use crate::model::Hasher;
 use crate::model::entry::{NewEntry, NewPayload};
+use crate::model::{Digest, Hasher};
+use crate::objects::{NoClaim, Objects};
 use crate::remote::{NewObject, Remote, RemoteError, Source, Trouble};
+use crate::store::StoreError;
+use crate::store::ledger::Claim;
 
 /// A store that is away is left alone for so long: every attempt is time in which a file is not safe.
 const REST: Duration = Duration::from_secs(60);
@@ -32,7 +35,16 @@ impl Rest {
     }
 }
 
+/// A content in the object store, which nobody removes while it is claimed.
+#[derive(Debug)]
+pub struct Uploaded {
+    pub content: Digest,
+    pub url: String,
+    claim: Claim,
+}
+
 /// Why a content is not in the object store.
+#[derive(Debug)]
 pub enum Refused {
     /// It is not the content that was announced: the file has changed meanwhile.
     Changed,
@@ -40,30 +52,90 @@ pub enum Refused {
     Elsewhere,
     /// What the store had under its name was damaged, and is removed: upload it again.
     Again,
+    /// The database, which must know of every upload, does not answer.
+    Database(StoreError),
 }
 
 /// The object store, if there is one and it may be asked now.
-pub fn available(shared: &Shared) -> Option<&dyn Remote> {
-    shared.remote.as_deref().filter(|_| shared.remote_rest.is_over())
+pub fn available(shared: &Shared) -> Option<&Objects> {
+    shared.objects.as_deref().filter(|_| shared.remote_rest.is_over())
 }
 
-/// Puts the bytes of a small entry into the object store, if it takes them.
-pub async fn upload_small(shared: &Shared, entry: &mut NewEntry) {
-    let (Some(remote), NewPayload::OneChunk(_, bytes)) = (available(shared), &entry.payload) else {
-        return;
+/// Puts the bytes of a small entry into the object store, if it takes them: the entry then has the URL
+/// in their place.
+pub async fn upload_small(
+    shared: &Shared,
+    entry: &mut NewEntry,
+) -> Result<Option<Uploaded>, StoreError> {
+    let (Some(objects), NewPayload::OneChunk(_, bytes)) = (available(shared), &entry.payload)
+    else {
+        return Ok(None);
     };
     let bytes = Bytes::copy_from_slice(bytes);
-    let mut uploaded = upload(shared, remote, entry, &mut Some(bytes.clone())).await;
+    let mut uploaded = upload(shared, objects, entry, &mut Some(bytes.clone())).await;
     if matches!(uploaded, Err(Refused::Again)) {
-        uploaded = upload(shared, remote, entry, &mut Some(bytes)).await;
+        uploaded = upload(shared, objects, entry, &mut Some(bytes)).await;
     }
-    if let Ok(url) = uploaded {
-        entry.payload = NewPayload::Url(url);
+    match uploaded {
+        Ok(uploaded) => {
+            entry.payload = NewPayload::Url(uploaded.url.clone());
+            Ok(Some(uploaded))
+        }
+        Err(Refused::Database(error)) => Err(error),
+        Err(Refused::Changed | Refused::Elsewhere | Refused::Again) => Ok(None),
     }
 }
 
-/// Puts a content into the object store; returns its URL.
+/// Puts a content into the object store. The claim on it stands until [`settle`], or [`abandon`].
 pub async fn upload(
+    shared: &Shared,
+    objects: &Objects,
+    entry: &NewEntry,
+    source: &mut dyn Source,
+) -> Result<Uploaded, Refused> {
+    let content = entry.sha256;
+    // Before the store is asked for the object: one that is found there may be about to go.
+    let claim = match objects.claim(content).await {
+        Ok(claim) => claim,
+        Err(NoClaim::Store(error)) => return Err(Refused::Database(error)),
+        Err(NoClaim::Remote(error)) => {
+            note(shared, entry, &error);
+            return Err(Refused::Elsewhere);
+        }
+        Err(why @ (NoClaim::BeingRemoved | NoClaim::Young)) => {
+            trouble::object_refused(shared, &entry.path, &why.to_string());
+            return Err(Refused::Elsewhere);
+        }
+    };
+    match send(shared, objects.remote().as_ref(), entry, source).await {
+        Ok(url) => Ok(Uploaded { content, url, claim }),
+        Err(refused) => {
+            objects.release(claim).await;
+            Err(refused)
+        }
+    }
+}
+
+/// What is known of the entry of an upload decides about its claim.
+pub async fn settle(shared: &Shared, uploaded: Uploaded, put: Result<(), &StoreError>) {
+    let Some(objects) = &shared.objects else { return };
+    match put {
+        Ok(()) => objects.release(uploaded.claim).await,
+        // The entry may come to be committed all the same: the claim ends by itself, and till then the
+        // object stays.
+        Err(error) if error.is_temporary() => {}
+        Err(_) => abandon(shared, uploaded).await,
+    }
+}
+
+/// There will be no entry.
+pub async fn abandon(shared: &Shared, Uploaded { content, url, claim }: Uploaded) {
+    if let Some(objects) = &shared.objects {
+        objects.abandon(claim, content, &url).await;
+    }
+}
+
+async fn send(
     shared: &Shared,
     remote: &dyn Remote,
     entry: &NewEntry,

@@ -140,7 +140,7 @@ impl Reader {
             payload: if inline {
                 NewPayload::Inline(base64::encode(&self.buffer))
             } else {
-                NewPayload::OneChunk(super::large::fresh_chunk_set(), self.buffer.clone())
+                NewPayload::OneChunk(crate::store::fresh_chunk_set(), self.buffer.clone())
             },
             owner: self.shared.options.owner.clone(),
             rewrite: self.shared.options.rewrite,

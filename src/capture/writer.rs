@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
 use crate::capture::large::{Became, LargeFile, Streamed};
+use crate::capture::object::Uploaded;
 use crate::capture::reader::{Prepared, Ready, Seen};
 use crate::capture::{Shared, object, trouble};
 use crate::model::health::Counters;
@@ -35,6 +36,8 @@ struct Pending {
     path: UploadPath,
     stat: FileStat,
     seen: Seen,
+    /// Its bytes are in the object store, and wait for the entry.
+    uploaded: Option<Uploaded>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -79,40 +82,64 @@ impl Writer {
         (batch, None)
     }
 
-    async fn save(&self, mut batch: Vec<Prepared>) {
-        let for_remote = batch.iter_mut().filter(|prepared| prepared.for_remote);
-        stream::iter(for_remote)
-            .for_each_concurrent(UPLOADS, |prepared| {
-                object::upload_small(&self.shared, &mut prepared.entry)
-            })
-            .await;
-        let (entries, pending): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|Prepared { entry, seen, permit, .. }| {
-                let pending =
-                    Pending { path: entry.path.clone(), stat: entry.stat, seen, _permit: permit };
-                (entry, pending)
-            })
-            .unzip();
-        match self.try_save(&entries, &pending).await {
+    async fn save(&self, batch: Vec<Prepared>) {
+        let (entries, mut pending) = self.upload(batch).await;
+        if entries.is_empty() {
+            return;
+        }
+        match self.try_save(&entries, &mut pending).await {
             Ok(()) => {}
             Err(error) if !error.is_temporary() && entries.len() > 1 => {
                 // One row may be at fault: the others must not suffer for it.
-                for (entry, pending) in entries.iter().zip(&pending) {
-                    let (one, its) = (std::slice::from_ref(entry), std::slice::from_ref(pending));
+                for (entry, pending) in entries.iter().zip(&mut pending) {
+                    let (one, its) = (std::slice::from_ref(entry), std::slice::from_mut(pending));
                     if let Err(error) = self.try_save(one, its).await {
-                        self.give_back(its, &error);
+                        self.give_back(its, &error).await;
                     }
                 }
             }
-            Err(error) => self.give_back(&pending, &error),
+            Err(error) => self.give_back(&mut pending, &error).await,
         }
     }
 
-    async fn try_save(&self, entries: &[NewEntry], pending: &[Pending]) -> Result<(), StoreError> {
+    /// Puts what is for the object store there. Entries that the database cannot take note of now are
+    /// given back.
+    async fn upload(&self, batch: Vec<Prepared>) -> (Vec<NewEntry>, Vec<Pending>) {
+        let upload = async |mut prepared: Prepared| {
+            let uploaded = match prepared.for_remote {
+                true => object::upload_small(&self.shared, &mut prepared.entry).await,
+                false => Ok(None),
+            };
+            (prepared, uploaded)
+        };
+        let mut done = stream::iter(batch).map(upload).buffered(UPLOADS);
+        let (mut entries, mut pending) = (Vec::new(), Vec::new());
+        while let Some((prepared, uploaded)) = done.next().await {
+            let Prepared { entry, seen, permit, .. } = prepared;
+            match uploaded {
+                Ok(uploaded) => {
+                    let (path, stat) = (entry.path.clone(), entry.stat);
+                    pending.push(Pending { path, stat, seen, uploaded, _permit: permit });
+                    entries.push(entry);
+                }
+                Err(error) => self.refused(&entry.path, &error),
+            }
+        }
+        (entries, pending)
+    }
+
+    async fn try_save(
+        &self,
+        entries: &[NewEntry],
+        pending: &mut [Pending],
+    ) -> Result<(), StoreError> {
         let written = self.shared.store.put(entries).await?;
         for (pending, written) in pending.iter().zip(written) {
             self.stored(pending, if written { Became::Safe } else { Became::Unchanged });
+        }
+        // Only now: how long a file is unsafe is what counts.
+        for uploaded in pending.iter_mut().filter_map(|pending| pending.uploaded.take()) {
+            object::settle(&self.shared, uploaded, Ok(())).await;
         }
         Ok(())
     }
@@ -123,7 +150,7 @@ impl Writer {
         match large.stream(&self.shared).await {
             Ok(Streamed { looked_at_ns, became, permit }) => {
                 let seen = Seen { looked_at_ns, ..seen };
-                let pending = Pending { path, stat, seen, _permit: permit };
+                let pending = Pending { path, stat, seen, uploaded: None, _permit: permit };
                 self.stored(&pending, became);
             }
             Err(super::large::StreamError::Changed) => {
@@ -157,9 +184,12 @@ impl Writer {
         self.shared.queue.report(path, Outcome::Done);
     }
 
-    fn give_back(&self, files: &[Pending], error: &StoreError) {
+    async fn give_back(&self, files: &mut [Pending], error: &StoreError) {
         for file in files {
             self.refused(&file.path, error);
+            if let Some(uploaded) = file.uploaded.take() {
+                object::settle(&self.shared, uploaded, Err(error)).await;
+            }
         }
     }
 

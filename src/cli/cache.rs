@@ -72,7 +72,7 @@ async fn store(
     let capture = Capture::start(
         upload_dir,
         context.store.clone(),
-        context.remote.clone(),
+        context.objects.clone(),
         Options { owner, rewrite: true, ..context.capture_options() },
         Index::default(),
         context.health.clone(),

@@ -64,7 +64,7 @@ pub async fn cache_all(context: &Context) -> Result<Tally, Failure> {
     let capture = Capture::start(
         upload_dir,
         context.store.clone(),
-        context.remote.clone(),
+        context.objects.clone(),
         context.capture_options(),
         index,
         context.health.clone(),

@@ -8,9 +8,12 @@ use crate::cli::exit::Failure;
 use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::settle::Rules;
+use crate::objects::Objects;
 use crate::process::Platform;
 use crate::remote::{self, Remote};
-use crate::settings::{Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir};
+use crate::settings::{
+    Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir, database_place,
+};
 use crate::store::{self, Store, StoreError, Trouble};
 use crate::uploads::{Disk, UploadDir};
 
@@ -27,6 +30,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// The object store, where one is configured.
     pub remote: Option<Arc<dyn Remote>>,
+    /// The same, as this database uses it.
+    pub objects: Option<Arc<Objects>>,
     pub health: Arc<Health>,
     pub platform: Option<Platform>,
 }
@@ -42,8 +47,13 @@ impl Context {
         };
         let store = store::open(&settings.database.target, &options)?;
         let remote = settings.remote.store.as_ref().map(remote::open).transpose()?;
+        let objects = remote.clone().map(|remote| {
+            let database = database_place(&settings.database.target);
+            Arc::new(Objects::new(remote, store.clone(), database, settings.remote.remove_objects))
+        });
         let platform = Platform::detect(|name| std::env::var(name).ok());
-        Ok(Self { settings: Arc::new(settings), store, remote, health: Arc::default(), platform })
+        let (settings, health) = (Arc::new(settings), Arc::default());
+        Ok(Self { settings, store, remote, objects, health, platform })
     }
 
     /// Tells with what the program has started.

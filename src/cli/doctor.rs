@@ -81,6 +81,7 @@ fn patient(context: &Context) -> Result<Patient, Failure> {
         settings: settings.clone(),
         store: context.store.clone(),
         remote: context.remote.clone(),
+        objects: context.objects.clone(),
         upload_dir,
         platform: context.platform.clone(),
         daemon: daemon.map(|state| Daemon {

@@ -1,19 +1,21 @@
 //! `get PATH`: one stored file out of the cache.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
-use crate::model::entry::ChunkSet;
-use crate::model::{Hasher, UploadPath};
-use crate::remote::Trouble;
-use crate::restore::damage::{Reason, check, expected_digest, verified};
-use crate::store::{FetchedPayload, ListQuery};
+use crate::model::UploadPath;
+use crate::payload::damage::Reason;
+use crate::payload::{ReadError, Reader};
+use crate::store::ListQuery;
+
+/// So often a content that is replaced while it is read is read anew.
+const TRIES: u32 = 5;
 
 #[derive(Debug, Args)]
 pub struct Get {
@@ -24,11 +26,10 @@ pub struct Get {
     output: Option<PathBuf>,
 }
 
-/// A fetched entry, as far as it is needed after its row is gone.
-enum Content {
-    Whole(Vec<u8>),
-    Chunks { set: ChunkSet, file_size: u64, sha256: String },
-    Object { url: String, file_size: u64, sha256: String },
+/// Why a content did not come out.
+enum Trouble {
+    Read(ReadError),
+    Write(Failure),
 }
 
 impl Get {
@@ -43,140 +44,93 @@ impl Get {
                 "{path} is not in the cache; `imagecached list` shows what is"
             )));
         };
-        let content = self.fetch(context, entry.id, &path).await?;
-        match content {
-            Content::Whole(bytes) => self.write_whole(&bytes)?,
-            Content::Chunks { set, file_size, sha256 } => {
-                self.write_chunks(context, &path, set, file_size, &sha256).await?;
+        let mut out = Out { given: self.output.as_deref(), file: None, written: 0 };
+        let mut tries = 1;
+        while let Err(trouble) = copy(context, entry.id, &mut out).await {
+            let again = matches!(trouble, Trouble::Read(ReadError::Replaced)) && tries < TRIES;
+            if !(out.take_back() && again) {
+                return Err(failure(&path, trouble));
             }
-            Content::Object { url, file_size, sha256 } => {
-                self.write_object(context, &path, &url, file_size, &sha256).await?;
-            }
+            tries += 1;
         }
         // The content is out: a time that could not be noted is no failure.
         let _ = context.store.accessed(&[path]).await;
         Ok(Exit::Done)
     }
+}
 
-    async fn fetch(
-        &self,
-        context: &Context,
-        id: i64,
-        path: &UploadPath,
-    ) -> Result<Content, Failure> {
-        let mut content = None;
-        context
-            .store
-            .fetch(&[id], &mut |row| {
-                content = Some(match row.payload {
-                    FetchedPayload::Chunks(set) => Ok(Content::Chunks {
-                        set,
-                        file_size: row.file_size,
-                        sha256: row.sha256.to_owned(),
-                    }),
-                    FetchedPayload::Url(url) => Ok(Content::Object {
-                        url: url.to_owned(),
-                        file_size: row.file_size,
-                        sha256: row.sha256.to_owned(),
-                    }),
-                    _ => verified(&row, &mut Vec::new()).map(|b| Content::Whole(b.to_vec())),
-                });
-            })
-            .await?;
-        content
-            .ok_or_else(|| Failure::other(format!("{path} was removed from the cache just now")))?
-            .map_err(|reason| damaged(path, reason))
+/// Copies a content as it is read: what is found to be damaged at the end was written all the same.
+async fn copy(context: &Context, id: i64, out: &mut Out<'_>) -> Result<(), Trouble> {
+    let store = context.store.as_ref();
+    let mut reader =
+        Reader::open(store, context.remote.as_ref(), id).await.map_err(Trouble::Read)?;
+    out.begin().map_err(Trouble::Write)?;
+    while let Some(piece) = reader.next().await.map_err(Trouble::Read)? {
+        out.write(&piece).map_err(Trouble::Write)?;
+    }
+    Ok(())
+}
+
+/// Where the content goes.
+struct Out<'o> {
+    given: Option<&'o Path>,
+    file: Option<File>,
+    written: u64,
+}
+
+impl Out<'_> {
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.file = self.given.map(new_file).transpose()?;
+        Ok(())
     }
 
-    fn write_whole(&self, bytes: &[u8]) -> Result<(), Failure> {
-        match &self.output {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.written += bytes.len() as u64;
+        match &mut self.file {
             None => output::write(bytes),
-            Some(file) => {
-                let written = new_file(file)?.write_all(bytes);
-                written.map_err(|error| self.cannot_write(&error))
-            }
+            Some(file) => file.write_all(bytes).map_err(|error| self.cannot_write(&error)),
         }
     }
 
-    async fn write_chunks(
-        &self,
-        context: &Context,
-        path: &UploadPath,
-        set: ChunkSet,
-        file_size: u64,
-        sha256: &str,
-    ) -> Result<(), Failure> {
-        let expected = expected_digest(sha256).map_err(|reason| damaged(path, reason))?;
-        let mut file = self.output.as_ref().map(new_file).transpose()?;
-        let mut hasher = Hasher::default();
-        let mut length = 0;
-        for seq in 0.. {
-            let Some(chunk) = context.store.read_chunk(set, seq).await? else { break };
-            hasher.update(&chunk);
-            length += chunk.len() as u64;
-            match &mut file {
-                None => output::write(&chunk)?,
-                Some(file) => {
-                    file.write_all(&chunk).map_err(|error| self.cannot_write(&error))?;
-                }
-            }
+    /// Removes what was written; `false` when it is out for good.
+    fn take_back(&mut self) -> bool {
+        if let (Some(path), Some(_)) = (self.given, self.file.take()) {
+            let removed = std::fs::remove_file(path).is_ok();
+            self.written = 0;
+            return removed;
         }
-        check((length, hasher.finish()), (file_size, expected)).map_err(|reason| {
-            if let Some(file) = &self.output {
-                let _ = std::fs::remove_file(file);
-            }
-            damaged(path, reason)
-        })
+        self.written == 0
     }
 
-    async fn write_object(
-        &self,
-        context: &Context,
-        path: &UploadPath,
-        url: &str,
-        file_size: u64,
-        sha256: &str,
-    ) -> Result<(), Failure> {
-        let expected = expected_digest(sha256).map_err(|reason| damaged(path, reason))?;
-        let remote = context.remote.as_ref().filter(|remote| remote.owns(url));
-        let remote = remote.ok_or_else(|| damaged(path, Reason::Url(url.to_owned())))?;
-        let mut file = self.output.as_ref().map(new_file).transpose()?;
-        let mut hasher = Hasher::default();
-        let mut sink = |bytes: &[u8]| {
-            hasher.update(bytes);
-            match &mut file {
-                None => std::io::stdout().lock().write_all(bytes),
-                Some(file) => file.write_all(bytes),
-            }
-        };
-        let downloaded = remote.download(url, file_size, &mut sink).await;
-        let checked = match downloaded {
-            Ok(length) => check((length, hasher.finish()), (file_size, expected))
-                .map_err(|reason| damaged(path, reason)),
-            Err(error) if matches!(error.trouble, Trouble::Missing | Trouble::Wrong) => {
-                Err(damaged(path, Reason::Object(error.to_string())))
-            }
-            Err(error) => Err(Failure::from(error)),
-        };
-        if let (Err(_), Some(file)) = (&checked, &self.output) {
-            let _ = std::fs::remove_file(file);
-        }
-        checked
-    }
-
-    fn cannot_write(&self, error: &std::io::Error) -> Failure {
-        let shown = self.output.as_deref().unwrap_or(std::path::Path::new("standard output"));
+    fn cannot_write(&self, error: &io::Error) -> Failure {
+        let shown = self.given.unwrap_or(Path::new("standard output"));
         Failure::other(format!("cannot write {}: {error}", shown.display()))
     }
 }
 
-fn new_file(path: &PathBuf) -> Result<std::fs::File, Failure> {
+fn new_file(path: &Path) -> Result<File, Failure> {
     OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
         Failure::other(format!("cannot make {}: {error}; name a new file", path.display()))
     })
 }
 
-fn damaged(path: &UploadPath, reason: impl std::fmt::Display) -> Failure {
+fn failure(path: &UploadPath, trouble: Trouble) -> Failure {
+    match trouble {
+        Trouble::Write(failure) => failure,
+        Trouble::Read(ReadError::Store(error)) => error.into(),
+        Trouble::Read(ReadError::Remote(error)) => error.into(),
+        Trouble::Read(ReadError::Damaged(reason)) => damaged(path, &reason),
+        Trouble::Read(ReadError::Removed) => {
+            Failure::other(format!("{path} was removed from the cache just now"))
+        }
+        Trouble::Read(ReadError::Replaced) => Failure::other(format!(
+            "{path} got another content while it was read, so what was written is worth nothing; \
+             get it again"
+        )),
+    }
+}
+
+fn damaged(path: &UploadPath, reason: &Reason) -> Failure {
     Failure {
         exit: Exit::Incomplete,
         message: format!(

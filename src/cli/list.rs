@@ -83,6 +83,7 @@ impl List {
         ListQuery {
             search: self.search.clone(),
             path: None,
+            after_id: None,
             mime: self.mime.clone(),
             payload: self.payload.map(|payload| match payload {
                 Payload::Inline => PayloadKind::Inline,

@@ -3,6 +3,7 @@
 //! `run` puts an app beside it, `watch` runs it alone; the order of things is the same and is here.
 
 mod keeper;
+mod objects;
 mod state_file;
 pub mod summary;
 
@@ -69,7 +70,7 @@ impl Daemon {
         let capture = Capture::start(
             upload_dir.clone(),
             context.store.clone(),
-            context.remote.clone(),
+            context.objects.clone(),
             context.capture_options(),
             crate::model::Index::default(),
             context.health.clone(),

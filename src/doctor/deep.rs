@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::doctor::Patient;
 use crate::doctor::cache::file_is_there;
 use crate::doctor::finding::{Finding, count, shell_word};
+use crate::model::ByteSize;
 use crate::model::entry::ChunkSet;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
-use crate::model::{ByteSize, Hasher};
-use crate::restore::damage::{self, Damage, Reason};
-use crate::store::{FetchedPayload, Store, StoreError};
+use crate::payload::damage::{self, Damage, Reason};
+use crate::payload::{ReadError, Reader};
+use crate::store::{FetchedPayload, StoreError};
 use crate::uploads::UploadDir;
 
 /// Most bytes, and most entries, that are fetched with one statement, as a restore does.
@@ -47,6 +48,14 @@ struct Large {
     sha256: String,
 }
 
+/// What has become of the reading of a payload.
+enum Read {
+    Sound,
+    Damaged(Reason),
+    /// Removed or replaced meanwhile, or moved to where it is out of reach.
+    Elsewhere,
+}
+
 /// What the deep look has found so far.
 #[derive(Default)]
 struct Found {
@@ -63,7 +72,7 @@ pub async fn verify(
     tell: &mut (dyn FnMut(Finding) + Send),
 ) {
     let mut found = Found::default();
-    let read = read_all(patient.store.as_ref(), progress, &mut found).await;
+    let read = read_all(patient, progress, &mut found).await;
     let upload_dir = patient.upload_dir.as_ref().ok();
     for damage in &found.examples {
         tell(judge_damage(damage, file_is_there(upload_dir, &damage.path), upload_dir));
@@ -72,13 +81,14 @@ pub async fn verify(
 }
 
 async fn read_all(
-    store: &dyn Store,
+    patient: &Patient,
     progress: &Progress,
     found: &mut Found,
 ) -> Result<(), StoreError> {
     // The plan of a restore into an empty directory names every payload there is.
     let mut plan = Plan::default();
-    store
+    patient
+        .store
         .index(&mut |row| {
             if !is_scratch(&row.original_path) {
                 plan.consider(&row, |_| false);
@@ -87,21 +97,22 @@ async fn read_all(
         .await?;
     progress.total.store(plan.missing.len() as u64, Relaxed);
     for batch in plan.batches(BATCH.0, BATCH.1) {
-        read_batch(store, batch, found).await?;
+        read_batch(patient, batch, found).await?;
         progress.done.fetch_add(batch.len() as u64, Relaxed);
     }
     Ok(())
 }
 
 async fn read_batch(
-    store: &dyn Store,
+    patient: &Patient,
     batch: &[Missing],
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
     let mut buffer = Vec::new();
     let mut large = Vec::new();
-    store
+    patient
+        .store
         .fetch(&ids, &mut |row| match row.payload {
             FetchedPayload::Chunks(set) => large.push(Large {
                 id: row.id,
@@ -119,30 +130,32 @@ async fn read_batch(
         })
         .await?;
     for entry in large {
-        match read_chunks(store, &entry).await? {
-            Ok(()) => found.sound(entry.file_size),
-            Err(reason) => found.damaged(entry.id, &entry.path, reason),
+        match read_chunks(patient, &entry).await? {
+            Read::Sound => found.sound(entry.file_size),
+            Read::Damaged(reason) => found.damaged(entry.id, &entry.path, reason),
+            Read::Elsewhere => {}
         }
     }
     Ok(())
 }
 
-async fn read_chunks(store: &dyn Store, entry: &Large) -> Result<Result<(), Reason>, StoreError> {
+async fn read_chunks(patient: &Patient, entry: &Large) -> Result<Read, StoreError> {
     let expected = match damage::expected_digest(&entry.sha256) {
         Ok(digest) => (entry.file_size, digest),
-        Err(reason) => return Ok(Err(reason)),
+        Err(reason) => return Ok(Read::Damaged(reason)),
     };
-    let mut hasher = Hasher::default();
-    let mut bytes = 0;
-    for seq in 0.. {
-        let Some(chunk) = store.read_chunk(entry.set, seq).await? else { break };
-        hasher.update(&chunk);
-        bytes += chunk.len() as u64;
-        if bytes > entry.file_size {
-            break; // Told as a wrong length, whatever else there may be.
-        }
+    let (store, remote) = (patient.store.as_ref(), patient.remote.as_ref());
+    let mut reader = Reader::of_chunks(store, remote, entry.id, entry.set, expected);
+    loop {
+        return Ok(match reader.next().await {
+            Ok(Some(_)) => continue,
+            Ok(None) => Read::Sound,
+            Err(ReadError::Store(error)) => return Err(error),
+            Err(ReadError::Damaged(Reason::Url(_) | Reason::Object(_))) => Read::Elsewhere,
+            Err(ReadError::Damaged(reason)) => Read::Damaged(reason),
+            Err(ReadError::Removed | ReadError::Replaced | ReadError::Remote(_)) => Read::Elsewhere,
+        });
     }
-    Ok(damage::check((bytes, hasher.finish()), expected))
 }
 
 impl Found {

@@ -20,6 +20,7 @@ pub use daemon::Daemon;
 pub use deep::{Progress, verify};
 pub use finding::{Finding, Severity};
 
+use crate::objects::Objects;
 use crate::process::Platform;
 use crate::remote::Remote;
 use crate::settings::{Settings, UploadDirError};
@@ -32,6 +33,8 @@ pub struct Patient {
     pub store: Arc<dyn Store>,
     /// The object store, where one is configured.
     pub remote: Option<Arc<dyn Remote>>,
+    /// The same, as this database uses it.
+    pub objects: Option<Arc<Objects>>,
     /// Checked, or refused.
     pub upload_dir: Result<UploadDir, UploadDirError>,
     pub platform: Option<Platform>,

@@ -1,27 +1,22 @@
-//! The object store: can it be used, and do entries and objects agree?
-
-use std::collections::HashSet;
-use std::time::{Duration, SystemTime};
+//! The object store: can it be used, who else uses it, and do entries and objects agree?
 
 use crate::doctor::Patient;
 use crate::doctor::finding::{Finding, Names, count};
-use crate::model::entry::PayloadKind;
-use crate::model::{ByteSize, Digest};
-use crate::remote::{Remote, RemoteError};
-use crate::store::{ListQuery, StoreError};
+use crate::model::ByteSize;
+use crate::objects::{Compared, Differs, Neighbours, Objects, Trouble, shown};
+use crate::remote::RemoteError;
 
-/// An object that no entry refers to may belong to an upload that is under way.
-const YOUNG: Duration = Duration::from_secs(24 * 3600);
-
-/// How entries and objects agree.
+/// What differs between entries and objects.
 #[derive(Debug, Default)]
-struct Compared {
-    objects: u64,
+struct Found {
+    compared: Compared,
     /// Entries whose object is not there.
     gone: Names,
     /// Objects that no entry refers to, older than a day.
     orphans: Names,
-    orphan_bytes: u64,
+    /// Whose those may be.
+    neighbours: Option<Neighbours>,
+    may_remove: bool,
 }
 
 /// Looks at the object store, where one is configured.
@@ -30,7 +25,8 @@ pub async fn examine(
     database_is_usable: bool,
     tell: &mut (dyn FnMut(Finding) + Send),
 ) {
-    let Some(remote) = &patient.remote else { return };
+    let Some(objects) = &patient.objects else { return };
+    let remote = objects.remote();
     let place = remote.describe();
     for warning in remote.warnings() {
         tell(Finding::note("objects.warning", warning));
@@ -42,8 +38,8 @@ pub async fn examine(
     if !database_is_usable {
         return;
     }
-    match compare(patient, remote.as_ref()).await {
-        Ok(compared) => judge(&place, &compared).into_iter().for_each(tell),
+    match look(objects).await {
+        Ok(found) => judge(&place, &found).into_iter().for_each(tell),
         Err(Trouble::Remote(error)) => tell(judge_error("objects.compared", &error)),
         Err(Trouble::Store(error)) => {
             tell(Finding::error("objects.compared", error.to_string()));
@@ -51,44 +47,17 @@ pub async fn examine(
     }
 }
 
-enum Trouble {
-    Remote(RemoteError),
-    Store(StoreError),
-}
-
-async fn compare(patient: &Patient, remote: &dyn Remote) -> Result<Compared, Trouble> {
-    let mut compared = Compared::default();
-    let mut objects: HashSet<Digest> = HashSet::new();
-    let mut old = Vec::new();
-    let now = SystemTime::now();
-    // Objects first: one that is uploaded meanwhile has no entry yet, and is not looked at.
-    remote
-        .list(&mut |listed| {
-            compared.objects += 1;
-            objects.insert(listed.content);
-            if now.duration_since(listed.modified).is_ok_and(|age| age > YOUNG) {
-                old.push((listed.content, listed.url, listed.size));
-            }
+async fn look(objects: &Objects) -> Result<Found, Trouble> {
+    let mut found = Found { may_remove: objects.may_remove(), ..Found::default() };
+    let neighbours = objects.neighbours().await?;
+    found.neighbours = Some(neighbours).filter(|neighbours| !neighbours.all.is_empty());
+    let compared = objects
+        .compare(&mut |differs| match differs {
+            Differs::Gone(entry) => found.gone.add(&entry.original_path),
+            Differs::Orphan(object) => found.orphans.add(&shown(object)),
         })
-        .await
-        .map_err(Trouble::Remote)?;
-    let query = ListQuery { payload: Some(PayloadKind::Url), ..ListQuery::default() };
-    let mut referred = HashSet::new();
-    for entry in patient.store.list(&query).await.map_err(Trouble::Store)? {
-        let url = entry.image_url.as_deref().unwrap_or_default();
-        let Some(content) = remote.content(url) else { continue };
-        referred.insert(content);
-        if !objects.contains(&content) {
-            compared.gone.add(&entry.original_path);
-        }
-    }
-    for (content, url, size) in old {
-        if !referred.contains(&content) {
-            compared.orphans.add(&url);
-            compared.orphan_bytes += size;
-        }
-    }
-    Ok(compared)
+        .await?;
+    Ok(Found { compared, ..found })
 }
 
 fn judge_error(check: &'static str, error: &RemoteError) -> Finding {
@@ -99,10 +68,14 @@ fn judge_error(check: &'static str, error: &RemoteError) -> Finding {
     }
 }
 
-fn judge(place: &str, compared: &Compared) -> Vec<Finding> {
-    let Compared { objects, gone, orphans, orphan_bytes } = compared;
-    let objects = count(*objects, "object", "objects");
+fn judge(place: &str, found: &Found) -> Vec<Finding> {
+    let Found { compared, gone, orphans, neighbours, may_remove } = found;
+    let objects = count(compared.objects, "object", "objects");
     let mut findings = vec![Finding::ok("objects.count", format!("{objects} in {place}"))];
+    if let Some(neighbours) = neighbours {
+        let message = format!("{neighbours}; so nothing is removed there");
+        findings.push(Finding::note("objects.shared", message).cure(neighbours.cure()));
+    }
     if !gone.is_empty() {
         let entries = count(gone.count, "entry has its", "entries have their");
         let message = format!("{entries} bytes in {place}, and they are not there: {gone}");
@@ -113,9 +86,17 @@ fn judge(place: &str, compared: &Compared) -> Vec<Finding> {
     }
     if !orphans.is_empty() {
         let unused = count(orphans.count, "object is", "objects are");
-        let bytes = ByteSize(*orphan_bytes);
-        let message = format!("{unused} referred to by no entry ({bytes}): {orphans}");
-        findings.push(Finding::note("objects.orphans", message));
+        let bytes = ByteSize(compared.orphan_bytes);
+        let message =
+            format!("{unused} referred to by no entry of this database ({bytes}): {orphans}");
+        let finding = Finding::note("objects.orphans", message);
+        findings.push(match (neighbours, may_remove) {
+            (Some(_), _) => finding,
+            (None, false) => finding.cure("set remove_objects = true, which lets them be removed"),
+            (None, true) => {
+                finding.cure("imagecached cleanup --orphans, which shows them; then --yes")
+            }
+        });
     }
     findings
 }
@@ -123,17 +104,39 @@ fn judge(place: &str, compared: &Compared) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objects::Neighbour;
+    use crate::remote::Mark;
+
+    fn told(found: &Found) -> String {
+        let told: Vec<_> = judge("s3://b/p", found).iter().map(ToString::to_string).collect();
+        told.join("\n")
+    }
 
     #[test]
     fn what_does_not_agree_is_told() {
-        let mut compared = Compared { objects: 3, ..Compared::default() };
-        assert_eq!(judge("s3://b/p", &compared).len(), 1);
-        compared.gone.add("a.mp4");
-        compared.orphans.add("s3://b/p/ab/cd");
-        compared.orphan_bytes = 2_048;
-        let told: Vec<_> = judge("s3://b/p", &compared).iter().map(ToString::to_string).collect();
-        let told = told.join("\n");
-        assert!(told.contains("1 entry has its bytes in s3://b/p"), "{told}");
-        assert!(told.contains("1 object is referred to by no entry (2 KiB)"), "{told}");
+        let mut found = Found { may_remove: true, ..Found::default() };
+        assert_eq!(judge("s3://b/p", &found).len(), 1);
+        found.gone.add("a.mp4");
+        found.orphans.add("s3://b/p/ab/cd");
+        found.compared.orphan_bytes = 2_048;
+        let text = told(&found);
+        assert!(text.contains("1 entry has its bytes in s3://b/p"), "{text}");
+        assert!(
+            text.contains("1 object is referred to by no entry of this database (2 KiB)"),
+            "{text}"
+        );
+        assert!(text.contains("cure: imagecached cleanup --orphans"), "{text}");
+    }
+
+    #[test]
+    fn what_may_be_another_s_is_no_orphan_to_remove() {
+        let mark = Mark { name: "ab-1".into(), note: "PostgreSQL db:5432/shop".into() };
+        let all = vec![Neighbour { mark, is_copy: false }];
+        let neighbours = Some(Neighbours { place: "s3://b/p".into(), all });
+        let mut found = Found { neighbours, may_remove: true, ..Found::default() };
+        found.orphans.add("s3://b/p/ab/cd");
+        let text = told(&found);
+        assert!(text.contains("another database uses s3://b/p: ab-1 (PostgreSQL db"), "{text}");
+        assert!(text.contains("--forget-database ab-1") && !text.contains("--orphans"), "{text}");
     }
 }

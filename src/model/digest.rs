@@ -6,7 +6,7 @@ use std::str::FromStr;
 use sha2::Digest as _;
 
 /// A sha256, 32 bytes; 64 hexadecimal digits in the database.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 /// A text that is not 64 hexadecimal digits.

@@ -12,6 +12,7 @@ mod error;
 mod http;
 mod key;
 mod limits;
+pub mod mark;
 mod source;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 
 pub use error::{RemoteError, Trouble};
 pub use limits::Limits;
+pub use mark::Mark;
 pub use source::{Blocking, Source};
 
 use crate::model::{Digest, ObjectStore};
@@ -108,8 +110,20 @@ pub trait Remote: Send + Sync + fmt::Debug {
     /// Removes an object. One that is not there is fine.
     async fn remove(&self, url: &str) -> Result<(), RemoteError>;
 
-    /// Calls `each` for every object of ours, in no certain order. What is no key of ours is left out.
+    /// Calls `each` for every object of ours, in no certain order. What is no key of ours is left out, and
+    /// so are marks.
     async fn list(&self, each: &mut (dyn FnMut(Listed) + Send)) -> Result<(), RemoteError>;
+
+    /// Leaves a mark, unless it is there: then it stays as it is. Returns since when it has been there, by
+    /// the store's clock. The name must be one ([`mark::is_name`]).
+    async fn mark(&self, mark: &Mark) -> Result<SystemTime, RemoteError>;
+
+    /// All marks, by name; what others have put among them counts as one. Notes beyond the first twenty
+    /// are left empty.
+    async fn marks(&self) -> Result<Vec<Mark>, RemoteError>;
+
+    /// Removes a mark. One that is not there is fine.
+    async fn unmark(&self, name: &str) -> Result<(), RemoteError>;
 
     /// Makes sure that the store can be reached, and that we may write, read and delete. Leaves nothing
     /// behind.

@@ -5,7 +5,6 @@
 //! store, which may be slow or away. A file that exists is never touched; a file appears under its name
 //! whole and verified, or not at all.
 
-pub mod damage;
 mod object;
 mod worker;
 
@@ -18,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
-pub use damage::Damage;
+pub use crate::payload::damage::{self, Damage};
 
 use crate::model::health::Health;
 use crate::model::index::key;

@@ -13,7 +13,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use database_url::{Understood, UrlError, parse as parse_database_url, redact};
+pub use database_url::{
+    Understood, UrlError, parse as parse_database_url, place as database_place, redact,
+};
 pub use error::SettingsError;
 pub use remote::{LargeFiles, RemoteFiles, RemoteSettings};
 pub use upload_dir::{UploadDirError, check_upload_dir};
@@ -114,7 +116,7 @@ pub struct Settings {
     pub database_timeout: Duration,
     pub database_required: bool,
     pub migrate: bool,
-    /// The settings `object_store…`, `cloudinary_…`, `large_files` and `remote`.
+    /// The settings `object_store…`, `cloudinary_…`, `large_files`, `remote` and `remove_objects`.
     pub remote: RemoteSettings,
     pub inline_limit: ByteSize,
     pub scan_interval: Duration,

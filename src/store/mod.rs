@@ -4,6 +4,7 @@
 //! (`tests/store_contract`) holds all of them to what is written here.
 
 mod error;
+mod fresh;
 pub mod ledger;
 mod mysql;
 mod postgres;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
+pub use fresh::fresh_chunk_set;
 pub use ledger::ObjectLedger;
 
 pub use crate::model::Target;
@@ -118,6 +120,9 @@ pub struct ListQuery {
     pub search: Option<String>,
     /// Exactly this path.
     pub path: Option<UploadPath>,
+    /// Only ids above this one. With [`Sort::Id`] and a limit it goes through all entries page by page,
+    /// however many there are and whatever is stored meanwhile.
+    pub after_id: Option<i64>,
     /// Start of the MIME type, such as `image/`.
     pub mime: Option<String>,
     /// Where the bytes are.
@@ -137,6 +142,7 @@ pub struct ListQuery {
 pub enum Sort {
     #[default]
     Path,
+    Id,
     Size,
     Created,
     Updated,

@@ -68,6 +68,37 @@ pub async fn lists_are_filtered_and_sorted(store: &dyn Store, database: &Databas
     assert!(rows.iter().all(|row| row.has_data));
 }
 
+pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) {
+    for n in 0..23_u8 {
+        store.put(&[entry(&format!("{:02}", 22 - n), &[n], 1)]).await.unwrap();
+    }
+    let mut met = Vec::new();
+    let mut last = i64::MIN;
+    loop {
+        let query = ListQuery {
+            after_id: Some(last),
+            sort: Sort::Id,
+            limit: Some(5),
+            ..ListQuery::default()
+        };
+        let page = store.list(&query).await.unwrap();
+        let Some(entry) = page.last() else { break };
+        assert!(page.len() <= 5);
+        last = entry.id;
+        met.extend(page.into_iter().map(|entry| (entry.id, entry.original_path)));
+        if met.len() == 10 {
+            // What goes, or is replaced, shifts no page.
+            store.remove(&[met[0].0, met[7].0]).await.unwrap();
+            store.put(&[super::entry("14", b"other", 2)]).await.unwrap();
+        }
+    }
+    assert!(met.is_sorted());
+    let paths: Vec<_> = met.into_iter().map(|(_, path)| path).collect();
+    assert_eq!(paths, (0..23).rev().map(|n| format!("{n:02}")).collect::<Vec<_>>());
+    let later = ListQuery { after_id: Some(last), ..ListQuery::default() };
+    assert!(store.list(&later).await.unwrap().is_empty());
+}
+
 pub async fn totals_count(store: &dyn Store, _: &Database) {
     assert_eq!(store.totals().await.unwrap().entries, 0);
     let chunks = chunked("b", b"22", NewPayload::OneChunk(ChunkSet(4), b"22".to_vec()));

@@ -124,6 +124,7 @@ contract! {
     old_sets_without_entry_are_swept
     odd_paths_are_told_apart
     lists_are_filtered_and_sorted
+    pages_by_id_meet_every_entry_once
     totals_count
     removing_takes_the_chunks_too
     the_database_tells_about_itself

@@ -1,11 +1,13 @@
 //! Buckets: S3 and what speaks its protocol, Google Cloud Storage, Azure, and directories.
 
 mod connector;
+mod marks;
 mod open;
 mod upload;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt};
@@ -17,7 +19,9 @@ use crate::model::remote::{Bucket, BucketKind};
 use crate::remote::bucket::connector::failure;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
-use crate::remote::{Limits, Listed, NewObject, Remote, RemoteError, Sink, Source, Uploaded, key};
+use crate::remote::{
+    Limits, Listed, Mark, NewObject, Remote, RemoteError, Sink, Source, Uploaded, key,
+};
 
 /// A bucket, or what is like one.
 pub(super) struct BucketStore {
@@ -165,5 +169,17 @@ impl Remote for BucketStore {
             });
         }
         Ok(())
+    }
+
+    async fn mark(&self, mark: &Mark) -> Result<SystemTime, RemoteError> {
+        self.put_mark(mark).await.map_err(|failure| self.failed("leave a mark in", failure))
+    }
+
+    async fn marks(&self) -> Result<Vec<Mark>, RemoteError> {
+        self.list_marks().await.map_err(|failure| self.failed("look for marks in", failure))
+    }
+
+    async fn unmark(&self, name: &str) -> Result<(), RemoteError> {
+        self.remove_mark(name).await.map_err(|failure| self.failed("remove a mark from", failure))
     }
 }

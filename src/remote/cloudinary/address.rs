@@ -23,6 +23,15 @@ pub(super) struct Address {
     pub signed: bool,
 }
 
+/// A URL of the account's, whatever it leads to.
+struct Asset<'t> {
+    url: Url,
+    kind: &'static str,
+    signed: bool,
+    /// Below our folder.
+    name: &'t str,
+}
+
 /// The name of a content in the account.
 pub(super) fn public_id(account: &Cloudinary, content: Digest) -> String {
     format!("{}{}", folder(account), key::of(content))
@@ -35,13 +44,24 @@ pub(super) fn folder(account: &Cloudinary) -> String {
 
 /// Reads `https://res.cloudinary.com/CLOUD/raw/authenticated/s--SIGNATURE--/v123/FOLDER/KEY`.
 pub(super) fn read(account: &Cloudinary, text: &str) -> Option<Address> {
+    let Asset { url, kind, signed, name } = asset(account, text)?;
+    Some(Address { url, content: key::content(name)?, kind, signed })
+}
+
+/// The URL, when it leads to the asset of this name below our folder.
+pub(super) fn leads_to(account: &Cloudinary, text: &str, name: &str) -> Option<Url> {
+    asset(account, text).filter(|asset| asset.name == name).map(|asset| asset.url)
+}
+
+fn asset<'t>(account: &Cloudinary, text: &'t str) -> Option<Asset<'t>> {
     let url = Url::parse(text).ok()?;
-    // What is asked for is then what was written: nothing was resolved or added in reading it.
+    // What is asked for is then what was written: nothing was resolved or added in reading it, and the
+    // path is the end of the text.
     if url.as_str() != text || url.query().is_some() || url.fragment().is_some() {
         return None;
     }
     let cloud_in_path = host(account, &url)?;
-    let path = url.path().strip_prefix('/')?;
+    let path = text[text.len() - url.path().len()..].strip_prefix('/')?;
     let cloud = format!("{}/", account.cloud);
     let path = match (path.strip_prefix(&cloud), cloud_in_path) {
         (Some(rest), CloudInPath::Yes | CloudInPath::Perhaps) => rest,
@@ -66,8 +86,8 @@ pub(super) fn read(account: &Cloudinary, text: &str) -> Option<Address> {
     {
         path = rest;
     }
-    let content = key::content(path.strip_prefix(&folder(account))?)?;
-    Some(Address { url, content, kind, signed })
+    let name = path.strip_prefix(&folder(account))?;
+    Some(Asset { url, kind, signed, name })
 }
 
 /// Whether a delivery may send us on to this URL: to a host of the account's.

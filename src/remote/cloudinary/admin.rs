@@ -29,19 +29,30 @@ impl Cloud {
         }
     }
 
-    /// Lists what is protected in one way.
+    /// Lists our objects that are protected in one way.
     pub(super) async fn list_kind(
         &self,
         kind: &str,
         each: &mut (dyn FnMut(Listed) + Send),
     ) -> Result<(), Failure> {
         let folder = address::folder(&self.account);
+        let mut object = |asset: &Value| self.listed(asset).into_iter().for_each(&mut *each);
+        self.list_below(kind, &folder, &mut object).await
+    }
+
+    /// Lists what is protected in one way and has a public id that begins with `folder`.
+    pub(super) async fn list_below(
+        &self,
+        kind: &str,
+        folder: &str,
+        each: &mut (dyn FnMut(&Value) + Send),
+    ) -> Result<(), Failure> {
         let mut cursor: Option<String> = None;
         loop {
             let mut url = self.api(&format!("resources/raw/{kind}"))?;
             url.query_pairs_mut().append_pair("max_results", PAGE);
             if !folder.is_empty() {
-                url.query_pairs_mut().append_pair("prefix", &folder);
+                url.query_pairs_mut().append_pair("prefix", folder);
             }
             if let Some(cursor) = &cursor {
                 url.query_pairs_mut().append_pair("next_cursor", cursor);
@@ -50,11 +61,7 @@ impl Cloud {
             let Some(assets) = page["resources"].as_array() else {
                 return Err(Failure::new(Trouble::Wrong, "the answer is no list"));
             };
-            for asset in assets {
-                if let Some(listed) = self.listed(asset) {
-                    each(listed);
-                }
-            }
+            assets.iter().for_each(&mut *each);
             let next = page["next_cursor"].as_str().map(str::to_owned);
             if next.is_none() {
                 return Ok(());
@@ -80,10 +87,10 @@ impl Cloud {
     }
 
     /// Deletes an asset, and the copies of it where it is delivered from.
-    pub(super) async fn destroy(&self, address: &Address) -> Result<(), Failure> {
+    pub(super) async fn destroy(&self, kind: &str, public_id: String) -> Result<(), Failure> {
         let parameters = Parameters::default()
-            .with("public_id", address::public_id(&self.account, address.content))
-            .with("type", address.kind)
+            .with("public_id", public_id)
+            .with("type", kind)
             .with("invalidate", "1");
         let mut request = Request::new(Method::POST, self.api("raw/destroy")?);
         request.body = form::fields_only(&self.sign(parameters), &mut request.headers);

@@ -6,6 +6,7 @@
 mod address;
 mod admin;
 mod form;
+mod marks;
 mod signature;
 mod upload;
 
@@ -25,7 +26,7 @@ use crate::model::remote::Cloudinary;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
 use crate::remote::http::{Http, Request};
-use crate::remote::{Limits, Listed, NewObject, Remote, RemoteError, Sink, Source, Uploaded};
+use crate::remote::{Limits, Listed, Mark, NewObject, Remote, RemoteError, Sink, Source, Uploaded};
 use address::Address;
 
 /// Most redirects of a delivery that are followed.
@@ -203,8 +204,10 @@ impl Remote for Cloud {
     }
 
     async fn remove(&self, url: &str) -> Result<(), RemoteError> {
-        let address = self.ours("remove from", url)?;
-        self.destroy(&address).await.map_err(|failure| self.failed("remove from", failure))
+        let Address { content, kind, .. } = self.ours("remove from", url)?;
+        let public_id = address::public_id(&self.account, content);
+        let destroyed = self.destroy(kind, public_id).await;
+        destroyed.map_err(|failure| self.failed("remove from", failure))
     }
 
     async fn list(&self, each: &mut (dyn FnMut(Listed) + Send)) -> Result<(), RemoteError> {
@@ -212,5 +215,17 @@ impl Remote for Cloud {
             self.list_kind(kind, each).await.map_err(|failure| self.failed("list", failure))?;
         }
         Ok(())
+    }
+
+    async fn mark(&self, mark: &Mark) -> Result<SystemTime, RemoteError> {
+        self.put_mark(mark).await.map_err(|failure| self.failed("leave a mark in", failure))
+    }
+
+    async fn marks(&self) -> Result<Vec<Mark>, RemoteError> {
+        self.list_marks().await.map_err(|failure| self.failed("look for marks in", failure))
+    }
+
+    async fn unmark(&self, name: &str) -> Result<(), RemoteError> {
+        self.remove_mark(name).await.map_err(|failure| self.failed("remove a mark from", failure))
     }
 }

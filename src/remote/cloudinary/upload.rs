@@ -1,6 +1,8 @@
 //! A content on its way to Cloudinary: in one request, or in chunks.
 
+use bytes::Bytes;
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::remote::cloudinary::address::{self, Address};
@@ -19,7 +21,7 @@ pub(super) const CURE_OF_ANOTHER_HOST: &str = "where the account delivers from a
 
 /// What is done with an asset that is there already under the same name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Old {
+pub(super) enum Old {
     Keep,
     Replace,
 }
@@ -79,21 +81,34 @@ impl Cloud {
         old: Old,
         upload_id: Option<&str>,
     ) -> Result<Value, Failure> {
-        let parameters = Parameters::default()
-            .with("public_id", address::public_id(&self.account, object.sha256))
-            .with("type", self.kind())
-            .with("overwrite", if old == Old::Replace { "1" } else { "0" });
-        let mut request = Request::new(Method::POST, self.api("raw/upload")?);
+        let mut headers = HeaderMap::new();
         if let Some(id) = upload_id {
             let last = part.start + part.length - 1;
             let range = format!("bytes {}-{last}/{}", part.start, object.length);
-            request.headers.insert("x-unique-upload-id", form::ascii(id));
-            request.headers.insert("content-range", form::ascii(&range));
+            headers.insert("x-unique-upload-id", form::ascii(id));
+            headers.insert("content-range", form::ascii(&range));
         }
+        let public_id = address::public_id(&self.account, object.sha256);
+        self.post(public_id, part.pieces.clone(), old, headers).await
+    }
+
+    /// Sends bytes that are to become an asset, or a part of one; returns what the account says of it.
+    pub(super) async fn post(
+        &self,
+        public_id: String,
+        pieces: Vec<Bytes>,
+        old: Old,
+        headers: HeaderMap,
+    ) -> Result<Value, Failure> {
+        let parameters = Parameters::default()
+            .with("public_id", public_id)
+            .with("type", self.kind())
+            .with("overwrite", if old == Old::Replace { "1" } else { "0" });
+        let mut request = Request::new(Method::POST, self.api("raw/upload")?);
+        request.headers = headers;
         let boundary = format!("imagecached-{:032x}", random());
         let fields = self.sign(parameters);
-        request.body =
-            form::with_file(&fields, part.pieces.clone(), &boundary, &mut request.headers);
+        request.body = form::with_file(&fields, pieces, &boundary, &mut request.headers);
         let response = self.http.send(&request, |_| false).await?;
         self.json(response).await
     }

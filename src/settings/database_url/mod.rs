@@ -4,10 +4,13 @@
 //! here ever puts a password into an error or a note.
 
 mod parameters;
+mod place;
 mod server;
 mod sqlite;
 
 use std::path::Path;
+
+pub use place::place;
 
 use crate::model::Target;
 use server::{Host, Server};

@@ -35,6 +35,8 @@ pub struct RemoteSettings {
     pub store: Option<ObjectStore>,
     pub large_files: LargeFiles,
     pub files: RemoteFiles,
+    /// Whether objects that no entry refers to any more may be removed.
+    pub remove_objects: bool,
     /// What is not plain about the way it was read: for the log.
     pub notes: Vec<String>,
 }
@@ -107,7 +109,8 @@ pub(super) fn read(
         ("all", _) => RemoteFiles::All,
         _ => RemoteFiles::Large,
     };
-    Ok(RemoteSettings { store, large_files, files, notes })
+    let remove_objects = reader.flag("remove_objects")?;
+    Ok(RemoteSettings { store, large_files, files, remove_objects, notes })
 }
 
 /// What keys begin with: without the slashes around it.

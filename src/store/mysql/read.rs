@@ -169,6 +169,9 @@ impl MySql {
         if let Some(path) = &wanted.path {
             sql.push(" AND path_hash = UNHEX(").push_bind(path_hash(path.as_str())).push(")");
         }
+        if let Some(id) = wanted.after_id {
+            sql.push(" AND id > ").push_bind(id);
+        }
         if let Some(start) = &wanted.mime {
             sql.push(" AND LOCATE(").push_bind(start).push(", content_type_header) = 1");
         }
@@ -183,6 +186,7 @@ impl MySql {
         sql.push(" ORDER BY ").push(match wanted.sort {
             // As bytes: the collation takes no notice of trailing spaces.
             Sort::Path => "CAST(original_path AS BINARY)",
+            Sort::Id => "id",
             Sort::Size => "file_size",
             Sort::Created => "created_at",
             Sort::Updated => "updated_at",

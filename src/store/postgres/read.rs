@@ -158,6 +158,9 @@ impl Postgres {
         if let Some(path) = &wanted.path {
             sql.push(" AND original_path = ").push_bind(path.as_str());
         }
+        if let Some(id) = wanted.after_id {
+            sql.push(" AND id > ").push_bind(id);
+        }
         if let Some(start) = &wanted.mime {
             sql.push(" AND strpos(content_type_header, ").push_bind(start).push(") = 1");
         }
@@ -169,6 +172,7 @@ impl Postgres {
         }
         sql.push(" ORDER BY ").push(match wanted.sort {
             Sort::Path => "original_path",
+            Sort::Id => "id",
             Sort::Size => "file_size",
             Sort::Created => "created_at",
             Sort::Updated => "updated_at",

@@ -1,19 +1,19 @@
 //! A restoring worker: fetches a batch, checks and writes each file, then lets them appear.
 
+mod large;
+mod objects;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-
-use crate::model::entry::ChunkSet;
+use crate::model::UploadPath;
 use crate::model::health::Counters;
 use crate::model::plan::Missing;
-use crate::model::{Hasher, UploadPath};
 use crate::restore::damage::{self, Damage, Reason};
-use crate::restore::object::{Answers, Failed, ObjectEntry};
+use crate::restore::object::{Answers, ObjectEntry};
+use crate::restore::worker::large::{LargeEntry, Unwritten};
 use crate::restore::{Restore, Stop};
 use crate::store::{Fetched, FetchedPayload, StoreError};
 use crate::uploads::{Draft, PlaceError, Placer, Published};
@@ -21,8 +21,8 @@ use crate::uploads::{Draft, PlaceError, Placer, Published};
 /// The first wait for a database that is away, and the longest.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Objects that a worker fetches at a time.
-const DOWNLOADS: usize = 4;
+/// So often an entry is fetched anew because its object is gone and the entry has changed.
+const MOST_MOVES: usize = 16;
 
 /// What a worker restores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,17 +60,6 @@ struct Written {
     bytes: u64,
 }
 
-/// An entry whose chunks have to be read one by one.
-struct LargeEntry {
-    id: i64,
-    path: UploadPath,
-    set: ChunkSet,
-    file_size: u64,
-    sha256: String,
-    mtime_ns: i64,
-    mode: u32,
-}
-
 /// Entries whose bytes do not come with their row.
 #[derive(Default)]
 struct Later {
@@ -91,6 +80,8 @@ pub struct Worker {
     batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
     placer: Placer,
     buffer: Vec<u8>,
+    /// Entries that have changed since they were fetched.
+    again: Vec<Missing>,
     done: Done,
 }
 
@@ -102,14 +93,14 @@ impl Worker {
         answers: Arc<Answers>,
     ) -> io::Result<Self> {
         let placer = Placer::new(&restore.upload_dir)?;
-        let (buffer, done) = (Vec::new(), Done::default());
-        Ok(Self { restore, stage, answers, batches, placer, buffer, done })
+        let (buffer, again, done) = (Vec::new(), Vec::new(), Done::default());
+        Ok(Self { restore, stage, answers, batches, placer, buffer, again, done })
     }
 
     /// Restores batches until there are none, or until nothing more can be restored.
     pub async fn run(mut self) -> Done {
         while let Some(batch) = self.take() {
-            if let Err(stop) = self.patiently(&batch).await {
+            if let Err(stop) = self.follow(&batch).await {
                 self.done.left.extend(batch);
                 self.done.stopped = Some(stop);
                 break;
@@ -120,6 +111,21 @@ impl Worker {
 
     fn take(&self) -> Option<Vec<Missing>> {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Restores a batch, and follows those of its entries that are moved meanwhile.
+    async fn follow(&mut self, batch: &[Missing]) -> Result<(), Stop> {
+        self.patiently(batch).await?;
+        for _ in 0..MOST_MOVES {
+            let again = std::mem::take(&mut self.again);
+            if again.is_empty() {
+                return Ok(());
+            }
+            self.patiently(&again).await?;
+        }
+        // A later restore will find them at rest.
+        self.done.left.append(&mut self.again);
+        Ok(())
     }
 
     /// Restores a batch, and waits for the database as long as the restore's patience lasts.
@@ -195,9 +201,11 @@ impl Worker {
             return Err(Halt::Stop(stop));
         }
         for entry in later.large {
-            match self.large(&entry).await? {
+            match self.large(&entry).await {
                 Ok(file) => self.publish(vec![file])?,
-                Err(part) => self.note(part),
+                Err(Unwritten::Part(part)) => self.note(part),
+                Err(Unwritten::Changed) => self.fetch_again(entry.id, entry.file_size),
+                Err(Unwritten::Halt(halt)) => return Err(halt),
             }
         }
         match self.stage {
@@ -207,59 +215,6 @@ impl Worker {
             }
             Stage::Objects => self.objects(later.objects).await,
         }
-    }
-
-    /// Fetches objects, several at a time: one that hangs does not hold up the others.
-    async fn objects(&mut self, entries: Vec<ObjectEntry>) -> Result<(), Halt> {
-        let mut downloads = FuturesUnordered::new();
-        let mut waiting = entries.into_iter();
-        loop {
-            while downloads.len() < DOWNLOADS
-                && let Some(entry) = waiting.next()
-            {
-                if !self.answers.are_expected() {
-                    self.leave(entry.id, entry.file_size);
-                    continue;
-                }
-                let remote = self.restore.remote.clone();
-                match self.placer.draft(&entry.path) {
-                    Ok(draft) => downloads.push(async move {
-                        let downloaded = entry.download(remote.as_ref(), draft).await;
-                        (entry, downloaded)
-                    }),
-                    Err(error) => match refused(&entry.path, error) {
-                        Refused::This(part) => self.note(part),
-                        Refused::All(stop) => return Err(Halt::Stop(stop)),
-                    },
-                }
-            }
-            let Some((entry, downloaded)) = downloads.next().await else { return Ok(()) };
-            let ObjectEntry { id, path, file_size, mtime_ns, mode, .. } = entry;
-            self.answers.note(!matches!(downloaded, Err(Failed::Away(_))));
-            match downloaded {
-                Ok(draft) => {
-                    let file = Written { path, draft, mtime_ns, mode, bytes: file_size };
-                    self.publish(vec![file])?;
-                }
-                Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
-                Err(Failed::Away(reason)) => {
-                    self.leave(id, file_size);
-                    self.done.stopped = Some(Stop::Objects(reason));
-                }
-                Err(Failed::Refused(reason)) => {
-                    self.note(Part::Failed { path: path.to_string(), reason });
-                }
-                Err(Failed::Place(error)) => match refused(&path, error) {
-                    Refused::This(part) => self.note(part),
-                    Refused::All(stop) => return Err(Halt::Stop(stop)),
-                },
-            }
-        }
-    }
-
-    /// Leaves an entry for a later restore.
-    fn leave(&mut self, id: i64, bytes: u64) {
-        self.done.left.push(Missing { id, bytes, access_is_old: false });
     }
 
     /// Writes one entry whose bytes came with it. `Ok(None)` when it is put aside as a large one.
@@ -273,15 +228,7 @@ impl Worker {
             return Ok(None);
         }
         if let FetchedPayload::Chunks(set) = row.payload {
-            later.large.push(LargeEntry {
-                id: row.id,
-                path,
-                set,
-                file_size: row.file_size,
-                sha256: row.sha256.to_owned(),
-                mtime_ns: row.mtime_ns,
-                mode: row.mode,
-            });
+            later.large.push(LargeEntry::new(row, path, set));
             return Ok(None);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -301,35 +248,13 @@ impl Worker {
         Ok(draft)
     }
 
-    /// Streams a large entry into a draft. The inner error is this entry's alone.
-    async fn large(&mut self, entry: &LargeEntry) -> Result<Result<Written, Part>, Halt> {
-        let expected = match damage::expected_digest(&entry.sha256) {
-            Ok(digest) => (entry.file_size, digest),
-            Err(reason) => return Ok(Err(damaged(entry.id, entry.path.as_str(), reason))),
-        };
-        let mut draft = match self.placer.draft(&entry.path) {
-            Ok(draft) => draft,
-            Err(error) => return refused(&entry.path, error).split(),
-        };
-        let mut hasher = Hasher::default();
-        let mut bytes = 0;
-        for seq in 0.. {
-            let chunk = self.restore.store.read_chunk(entry.set, seq).await.map_err(Halt::Store)?;
-            let Some(chunk) = chunk else { break };
-            hasher.update(&chunk);
-            bytes += chunk.len() as u64;
-            if bytes > entry.file_size {
-                break; // Told as a wrong length below; a hostile entry must not fill the disk.
-            }
-            if let Err(error) = draft.write_all(&chunk) {
-                return refused(&entry.path, error).split();
-            }
+    /// The entry is no longer what was fetched: it is fetched anew, after all others of this stage
+    /// where there is another.
+    fn fetch_again(&mut self, id: i64, bytes: u64) {
+        match self.stage {
+            Stage::Database => self.done.in_objects.push(id),
+            Stage::Objects => self.again.push(Missing { id, bytes, access_is_old: false }),
         }
-        if let Err(reason) = damage::check((bytes, hasher.finish()), expected) {
-            return Ok(Err(damaged(entry.id, entry.path.as_str(), reason)));
-        }
-        let LargeEntry { path, mtime_ns, mode, .. } = entry;
-        Ok(Ok(Written { path: path.clone(), draft, mtime_ns: *mtime_ns, mode: *mode, bytes }))
     }
 
     /// Lets written files appear under their names.
@@ -380,15 +305,6 @@ enum Refused {
     This(Part),
     /// For a reason that every other file would meet too.
     All(Stop),
-}
-
-impl Refused {
-    fn split<T>(self) -> Result<Result<T, Part>, Halt> {
-        match self {
-            Self::This(part) => Ok(Err(part)),
-            Self::All(stop) => Err(Halt::Stop(stop)),
-        }
-    }
 }
 
 fn refused(path: &UploadPath, error: PlaceError) -> Refused {

@@ -1,0 +1,133 @@
+//! `cleanup`: drop entries that nobody has used for long and that are not on disk, with their objects.
+
+mod forget;
+mod objects;
+mod orphans;
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cleanup::{Candidates, CleanupError, carry_out, find};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::model::ByteSize;
+use crate::objects::{Objects, Trouble};
+
+#[derive(Debug, Args)]
+pub struct Cleanup {
+    /// Not seen on disk, restored or read for so many days
+    #[arg(long, default_value_t = 90, value_name = "N")]
+    days: u32,
+    /// Instead of entries, drop objects in the object store that no entry refers to, older than a day
+    #[arg(long, conflicts_with = "days")]
+    orphans: bool,
+    /// Instead, forget a database that shared the object store and is gone: `doctor` has its name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["days", "orphans"])]
+    forget_database: Option<String>,
+    /// Do it; without this flag the command only shows what it would do
+    #[arg(long)]
+    yes: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Cleanup {
+    pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        if let Some(name) = &self.forget_database {
+            return forget::run(context, name, self.yes, self.json).await;
+        }
+        if self.orphans {
+            return orphans::run(context, self.yes, self.json).await;
+        }
+        let upload_dir = context.upload_dir()?;
+        context.ready_store().await?;
+        let candidates = find(context.store.as_ref(), &upload_dir, self.days).await?;
+        match self.yes {
+            true => self.remove(context, &candidates).await,
+            false => self.show(context, &candidates).await,
+        }
+    }
+
+    async fn remove(&self, context: &Context, candidates: &Candidates) -> Result<Exit, Failure> {
+        let removed = carry_out(context.store.as_ref(), candidates).await?;
+        let objects = objects::remove(context, candidates).await;
+        if self.json {
+            let mut result = self.result(candidates, removed);
+            result["objects"] = objects.json();
+            output::json(&result)?;
+        } else {
+            let bytes = ByteSize(candidates.bytes());
+            output::line(&format!("{removed} entries removed ({bytes})"))?;
+            objects.tell()?;
+        }
+        Ok(objects.exit())
+    }
+
+    async fn show(&self, context: &Context, candidates: &Candidates) -> Result<Exit, Failure> {
+        let objects = objects::expected(context, candidates).await?;
+        if self.json {
+            let mut result = self.result(candidates, 0);
+            result["objects"] = objects.json();
+            output::json(&result)?;
+            return Ok(Exit::Done);
+        }
+        for entry in &candidates.entries {
+            output::line(&format!(
+                "{}\t{}\t{}",
+                entry.last_accessed,
+                ByteSize(entry.file_size),
+                entry.original_path.escape_debug()
+            ))?;
+        }
+        let (count, in_use) = (candidates.entries.len(), candidates.in_use.len());
+        output::line(&format!(
+            "{count} entries ({}) have not been accessed for {} days and are not on disk; \
+             {in_use} are on disk and kept",
+            ByteSize(candidates.bytes()),
+            self.days
+        ))?;
+        objects.tell()?;
+        if count > 0 {
+            output::line("nothing was removed: add --yes to remove them")?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn result(&self, candidates: &Candidates, removed: u64) -> serde_json::Value {
+        json!({
+            "days": self.days,
+            "removed": removed,
+            "candidates": candidates.entries.iter().map(output::entry).collect::<Vec<_>>(),
+            "bytes": candidates.bytes(),
+            "in_use": candidates.in_use.len(),
+        })
+    }
+}
+
+fn configured(context: &Context) -> Result<&Arc<Objects>, Failure> {
+    context.objects.as_ref().ok_or_else(|| {
+        Failure::other("no object store is configured: set object_store, or CLOUDINARY_URL")
+    })
+}
+
+impl From<CleanupError> for Failure {
+    fn from(error: CleanupError) -> Self {
+        match error {
+            CleanupError::Store(error) => error.into(),
+            error @ CleanupError::UploadDir { .. } => Self::other(error),
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Remote(error) => error.into(),
+            Trouble::Store(error) => error.into(),
+        }
+    }
+}
