@@ -14,6 +14,7 @@ mod retry;
 mod rows;
 mod sqlite;
 mod time_limit;
+mod units;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -189,7 +190,7 @@ pub struct ServerFacts {
 /// The image cache. Every call is one unit of work: it has been done wholly when it returns `Ok`,
 /// and calling it again after an error does no harm.
 #[async_trait]
-pub trait Store: ObjectLedger + fmt::Debug {
+pub trait Store: ObjectLedger + units::Units + fmt::Debug {
     /// Name of the database product, for people.
     fn product(&self) -> &'static str;
 
@@ -215,7 +216,14 @@ pub trait Store: ObjectLedger + fmt::Debug {
     /// turn out not to be needed because the content was stored already.
     ///
     /// Says of each entry whether its content was written: not when it was the stored one.
-    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError>;
+    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
+        let done = self.put_unit(entries).await?;
+        for set in done.large {
+            // The entries are safe; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(done.written)
+    }
 
     /// Writes new mtimes and modes of files whose content has not changed.
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
@@ -237,11 +245,20 @@ pub trait Store: ObjectLedger + fmt::Debug {
 
     /// Removes the rows of a chunk set that no entry refers to, a few at a time; a set that an
     /// entry refers to is left alone.
-    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError>;
+    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
+        while self.discard_unit(set).await? {}
+        Ok(())
+    }
 
     /// Removes chunk sets that no entry refers to and that are more than a day old: left by a
-    /// process that died. Returns how many sets.
-    async fn sweep_chunks(&self) -> Result<u64, StoreError>;
+    /// process that died. Returns how many sets. Claims that have ended go as well.
+    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
+        let sets = self.forgotten_sets().await?;
+        for &set in &sets {
+            self.discard_chunks(set).await?;
+        }
+        Ok(sets.len() as u64)
+    }
 
     /// Fetches entries with their payloads and calls `each` for every one, in no certain order; ids
     /// that are gone are left out. Ask for as much at a time as memory allows.
@@ -251,21 +268,39 @@ pub trait Store: ObjectLedger + fmt::Debug {
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError>;
 
-    /// Lists entries.
+    /// Lists entries. Rows that cannot be read (others may write the table) are left out: [`Store::index`]
+    /// names them.
     async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError>;
 
     /// The image cache in figures.
     async fn totals(&self) -> Result<Totals, StoreError>;
 
-    /// Removes entries and their chunks; returns how many entries there were.
-    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError>;
+    /// Removes entries and their chunks; returns how many entries there were. Their objects become loose.
+    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for some in ids.chunks(self.most_removed()) {
+            let (count, sets) = self.remove_unit(some).await?;
+            removed += count;
+            for set in sets {
+                self.discard_chunks(set).await?;
+            }
+        }
+        Ok(removed)
+    }
 
     /// Moves a payload, in one transaction: the entry refers to the new place, and what it referred to
     /// before is let go of (chunks are removed, an object becomes loose). Readers see the one or the other.
     /// Times and look of the entry stay. `true` as well when the payload is in the new place already.
     /// `false`, and nothing is written, when the entry is gone or no longer as `from` and `sha256` say: what
     /// was made for it at the new place is the caller's to clear away.
-    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError>;
+    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
+        let done = self.relocate_unit(relocation).await?;
+        if let Some(set) = done.large {
+            // The payload is in its new place; what is left over here, a sweep finds.
+            let _ = self.discard_chunks(set).await;
+        }
+        Ok(done.moved)
+    }
 
     /// What the doctor asks.
     async fn facts(&self) -> Result<ServerFacts, StoreError>;

@@ -84,7 +84,7 @@ pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>)
 }
 
 /// A put that is done.
-pub(super) struct Done {
+pub struct Done {
     /// Of each entry, in the order given: whether its content was written.
     pub written: Vec<bool>,
     /// The chunk sets that are still to be discarded.

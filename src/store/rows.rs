@@ -3,8 +3,8 @@
 
 use sqlx::{ColumnIndex, Decode, Result, Row, Type};
 
+use crate::model::Timestamp;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, PayloadKind};
-use crate::model::{Digest, Timestamp};
 use crate::store::ledger::{LooseObject, Verdict};
 use crate::store::put::{self, Known, LetGo};
 use crate::store::{Fetched, FetchedPayload, Stored, Totals};
@@ -192,7 +192,9 @@ where
 }
 
 /// What removed entries let go of. `chunk_set, sha256, image_url`
-pub(super) fn let_go<R: Row>(rows: &[R]) -> Result<LetGo>
+///
+/// A value that cannot be read names nothing; a row that holds one must be removable all the same.
+pub(super) fn let_go<R: Row>(rows: &[R]) -> LetGo
 where
     usize: ColumnIndex<R>,
     for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
@@ -200,11 +202,12 @@ where
 {
     let mut let_go = LetGo::default();
     for row in rows {
-        let_go.sets.extend(row.try_get::<Option<i64>, _>(0)?.map(ChunkSet));
-        let content = row.try_get::<&str, _>(1)?.parse().ok();
-        let_go.objects.extend(put::object_of(content, row.try_get(2)?, ""));
+        let_go.sets.extend(row.try_get::<Option<i64>, _>(0).ok().flatten().map(ChunkSet));
+        let content = row.try_get::<&str, _>(1).ok().and_then(|text| text.parse().ok());
+        let url = row.try_get(2).unwrap_or_default();
+        let_go.objects.extend(put::object_of(content, url, ""));
     }
-    Ok(let_go)
+    let_go
 }
 
 /// `content, url, since`; nothing for a row whose content is no digest: somebody else has written it.

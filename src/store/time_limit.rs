@@ -16,6 +16,9 @@ use async_trait::async_trait;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal};
+use crate::store::put::Done;
+use crate::store::relocate::Moved;
+use crate::store::units::Units;
 use crate::store::{
     Fetched, ListQuery, Relocation, ServerFacts, Store, StoreError, Stored, Totals, Touch, Trouble,
 };
@@ -141,11 +144,6 @@ impl Store for TimeLimited {
         self.limited("look up entries", |store| async move { store.stored(paths).await }).await
     }
 
-    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
-        let operation = format!("store {} entries", entries.len());
-        self.limited(&operation, |store| async move { store.put(entries).await }).await
-    }
-
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
         self.limited("note new times", |store| async move { store.touch(touches).await }).await
     }
@@ -171,16 +169,6 @@ impl Store for TimeLimited {
         self.limited(&operation, |store| async move { store.read_chunk(set, seq).await }).await
     }
 
-    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
-        let operation = format!("remove chunk set {}", set.0);
-        self.limited(&operation, |store| async move { store.discard_chunks(set).await }).await
-    }
-
-    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
-        let call = |store: Arc<dyn Store>| async move { store.sweep_chunks().await };
-        self.limited("remove forgotten chunks", call).await
-    }
-
     async fn fetch(
         &self,
         ids: &[i64],
@@ -203,16 +191,6 @@ impl Store for TimeLimited {
         self.limited("count entries", |store| async move { store.totals().await }).await
     }
 
-    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
-        let operation = format!("remove {} entries", ids.len());
-        self.limited(&operation, |store| async move { store.remove(ids).await }).await
-    }
-
-    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
-        let operation = format!("move the payload of entry {}", relocation.id);
-        self.limited(&operation, |store| async move { store.relocate(relocation).await }).await
-    }
-
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         self.limited("look at the server", |store| async move { store.facts().await }).await
     }
@@ -223,10 +201,48 @@ impl Store for TimeLimited {
 }
 
 #[async_trait]
+impl Units for TimeLimited {
+    async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
+        let operation = format!("store {} entries", entries.len());
+        self.limited(&operation, |store| async move { store.put_unit(entries).await }).await
+    }
+
+    async fn relocate_unit(&self, relocation: &Relocation) -> Result<Moved, StoreError> {
+        let operation = format!("move the payload of entry {}", relocation.id);
+        let call = |store: Arc<dyn Store>| async move { store.relocate_unit(relocation).await };
+        self.limited(&operation, call).await
+    }
+
+    fn most_removed(&self) -> usize {
+        self.inner().most_removed()
+    }
+
+    async fn remove_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let operation = format!("remove {} entries", ids.len());
+        self.limited(&operation, |store| async move { store.remove_unit(ids).await }).await
+    }
+
+    async fn discard_unit(&self, set: ChunkSet) -> Result<bool, StoreError> {
+        let operation = format!("remove chunk set {}", set.0);
+        self.limited(&operation, |store| async move { store.discard_unit(set).await }).await
+    }
+
+    async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.forgotten_sets().await };
+        self.limited("look for forgotten chunks", call).await
+    }
+}
+
+#[async_trait]
 impl ObjectLedger for TimeLimited {
     async fn identity(&self) -> Result<String, StoreError> {
         let call = |store: Arc<dyn Store>| async move { store.identity().await };
         self.limited("read the name of the cache", call).await
+    }
+
+    async fn whereabouts(&self) -> Result<String, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.whereabouts().await };
+        self.limited("ask the server which one it is", call).await
     }
 
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError> {

@@ -7,8 +7,8 @@ use imagecached::model::Digest;
 use imagecached::remote::{Blocking, NewObject, Remote, Trouble};
 
 use crate::support::{
-    BUCKET, KEY_ID, Noise, SECRET, bucket, download, listed, open, round_trip, server, store,
-    unique, upload,
+    BUCKET, KEY_ID, Noise, SECRET, bucket, download, listed, marks_come_and_go, open, round_trip,
+    server, store, unique, upload,
 };
 
 /// Makes a test of every case for every kind of bucket.
@@ -40,6 +40,7 @@ contract! {
     a_changed_content_leaves_nothing_behind
     a_damaged_object_is_replaced
     the_check_leaves_nothing_behind
+    marks_are_no_objects
 }
 
 fn directory() -> String {
@@ -116,6 +117,10 @@ async fn a_damaged_object_is_replaced(remote: &Arc<dyn Remote>) {
 async fn the_check_leaves_nothing_behind(remote: &Arc<dyn Remote>) {
     remote.check().await.unwrap();
     assert_eq!(listed(&**remote).await, []);
+}
+
+async fn marks_are_no_objects(remote: &Arc<dyn Remote>) {
+    marks_come_and_go(&**remote).await;
 }
 
 #[tokio::test]

@@ -2,50 +2,67 @@
 
 use super::*;
 
-pub async fn two_instances_may_store_the_same_paths(store: &dyn Store, database: &Database) {
-    let other = database.open();
-    for round in 0..50_u64 {
-        let batch = |seed: u64, backwards: bool| {
-            let mut batch: Vec<_> = (0..12)
-                .map(|n| entry(&format!("{}/{n}", round % 7), &noise(seed + n, 200), 1))
-                .collect();
-            if backwards {
-                batch.reverse();
-            }
-            batch
-        };
-        let (ours, theirs) = (batch(round * 100, false), batch(round * 100 + 50, true));
-        let (one, two) = tokio::join!(store.put(&ours), other.put(&theirs));
-        one.unwrap();
-        two.unwrap();
+/// A put compares the rows that it finds: while another put is about to change them, it has to wait.
+pub async fn put_waits_for_a_put_under_way(store: &dyn Store, database: &Database) {
+    store.put(&[remote("a", b"old")]).await.unwrap();
+    let other = match database.kind {
+        // Its writers come one after another, with the lock on the whole file.
+        Kind::Sqlite => return,
+        _ => database.open_transaction().await,
+    };
+    let between = format!(
+        "UPDATE image_cache SET image_url = '{}', sha256 = '{}' WHERE original_path = 'a'",
+        url(b"between"),
+        Digest::of(b"between")
+    );
+    let other = other.run(&between).await;
+    let new = [entry("a", b"new", 1)];
+    let mut put = store.put(&new);
+    // It has sent what waits for the lock once the server tells so.
+    tokio::select! {
+        done = &mut put => panic!("{done:?} while another was about to write"),
+        () = database.until_somebody_waits() => {}
     }
-    other.close().await;
-    let rows = index(store).await;
-    assert_eq!(rows.len(), 7 * 12);
-    assert_eq!(rows.iter().map(|row| &row.original_path).collect::<HashSet<_>>().len(), 84);
-    for (at, bytes) in contents(store).await {
-        assert_eq!(stored(store, &at).await.sha256, Some(Digest::of(&bytes)), "{at}");
-    }
+    other.commit().await;
+    assert_eq!(put.await.unwrap(), [true]);
+    let loose = store.loose(10).await.unwrap();
+    let urls: Vec<_> = loose.iter().map(|object| object.url.as_str()).collect();
+    assert_eq!(urls, [url(b"between")], "what was let go of is what was compared");
 }
 
-pub async fn a_cut_connection_is_replaced(store: &dyn Store, database: &Database) {
-    if database.kind == Kind::Sqlite {
-        // A file has no connection that anybody could cut.
-        return;
-    }
-    let (one, two) = (entry("one", b"1", 1), entry("two", b"2", 1));
-    let (first, second) =
-        tokio::join!(store.put(std::slice::from_ref(&one)), store.put(std::slice::from_ref(&two)));
-    first.and(second).unwrap();
-    for round in 0..3 {
-        database.cut_connections().await;
-        let text = format!("after {round}");
-        store.put(&[entry(&text, text.as_bytes(), 1)]).await.unwrap();
-        database.cut_connections().await;
-        assert_eq!(index(store).await.len(), 3 + round);
-        database.cut_connections().await;
-        assert_eq!(contents(store).await[&text], text.as_bytes());
-    }
+/// A large chunk set goes in many short units: the time limit judges each by itself.
+#[tokio::test]
+async fn the_removal_of_a_large_set_may_take_longer_than_a_call() {
+    let database = Database::fresh(Kind::Postgres).await;
+    let patient = database.open();
+    patient.migrate().await.unwrap();
+    patient
+        .write_chunks(ChunkSet(1), 0, &(0..64).map(|n| noise(n, 10)).collect::<Vec<_>>())
+        .await
+        .unwrap();
+    let mut large = chunked("a", b"large", NewPayload::Chunks(ChunkSet(1)));
+    large.stat.size = 64 << 20;
+    patient.put(&[large]).await.unwrap();
+    // Sixteen rows at a time take a second, all of them four.
+    database
+        .run(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_sleep(0.0625); RETURN old; END';
+            CREATE TRIGGER slow BEFORE DELETE ON image_cache_chunk
+                FOR EACH ROW EXECUTE FUNCTION slow()",
+        )
+        .await;
+    let options = Options {
+        connections: 2,
+        acquire_timeout: Duration::from_secs(30),
+        call_timeout: Duration::from_secs(3),
+    };
+    let store = store::open(&database.target, &options).unwrap();
+    assert_eq!(store.put(&[entry("a", b"small", 1)]).await.unwrap(), [true]);
+    assert_eq!(chunk_rows(&database).await, 0);
+    store.close().await;
+    patient.close().await;
+    database.remove().await;
 }
 
 /// PgBouncer gives a restarted client server connections on which its predecessor has worked, and

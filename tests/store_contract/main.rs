@@ -6,6 +6,7 @@ mod connections;
 mod entries;
 mod ledger;
 mod lists;
+mod places;
 mod race;
 mod relocate;
 mod schema;
@@ -23,12 +24,14 @@ use imagecached::store::{
     self, Fetched, FetchedPayload, ListQuery, Options, PayloadPlace, Relocation, Sort, Store,
     StoreError, Stored, Target, Totals, Touch, Trouble,
 };
+use places::Place;
 use sqlx::{ConnectOptions, Executor};
 use support::database::{Database, Kind};
 
-/// Makes a test of every case for every database.
+/// Makes a test of every case for every database; of a case that is about payloads, one for every kind of
+/// payload.
 macro_rules! contract {
-    (@on $module:ident, $kind:expr, $($case:ident)*) => {
+    (@on $module:ident, $kind:expr, $place:tt, $($case:ident)*) => {
         mod $module {
             use super::*;
             $(
@@ -37,18 +40,45 @@ macro_rules! contract {
                     let database = Database::fresh($kind).await;
                     let store = database.open();
                     store.migrate().await.unwrap();
-                    super::cases::$case(&*store, &database).await;
+                    contract!(@call $case, &*store, &database, $place);
                     store.close().await;
                     database.remove().await;
                 }
             )*
         }
     };
-    ($($case:ident)*) => {
-        contract!(@on sqlite, Kind::Sqlite, $($case)*);
-        contract!(@on postgres, Kind::Postgres, $($case)*);
-        contract!(@on pgbouncer, Kind::PgBouncer, $($case)*);
-        contract!(@on mariadb, Kind::MariaDb, $($case)*);
+    (@call $case:ident, $store:expr, $database:expr, ()) => {
+        crate::cases::$case($store, $database).await
+    };
+    (@call $case:ident, $store:expr, $database:expr, ($place:expr)) => {
+        crate::cases::$case($store, $database, $place).await
+    };
+    (@everywhere $place:tt, $($case:ident)*) => {
+        contract!(@on sqlite, Kind::Sqlite, $place, $($case)*);
+        contract!(@on postgres, Kind::Postgres, $place, $($case)*);
+        contract!(@on pgbouncer, Kind::PgBouncer, $place, $($case)*);
+        contract!(@on mariadb, Kind::MariaDb, $place, $($case)*);
+    };
+    (for each payload: $($case:ident)*) => {
+        mod inline {
+            use super::*;
+            contract!(@everywhere (Place::Inline), $($case)*);
+        }
+        mod one_chunk {
+            use super::*;
+            contract!(@everywhere (Place::OneChunk), $($case)*);
+        }
+        mod many_chunks {
+            use super::*;
+            contract!(@everywhere (Place::Chunks), $($case)*);
+        }
+        mod url {
+            use super::*;
+            contract!(@everywhere (Place::Url), $($case)*);
+        }
+    };
+    (once: $($case:ident)*) => {
+        contract!(@everywhere (), $($case)*);
     };
 }
 
@@ -58,23 +88,35 @@ mod cases {
     pub use super::entries::*;
     pub use super::ledger::*;
     pub use super::lists::*;
+    pub use super::places::*;
     pub use super::race::*;
     pub use super::relocate::*;
     pub use super::schema::*;
 }
 
 contract! {
+    for each payload:
+    every_byte_comes_back
+    the_same_content_is_not_written
+    changed_content_replaces
+    a_touch_changes_the_look_only
+    an_owner_is_kept_until_another_is_given
+    every_other_payload_takes_its_place
+    a_payload_moves_and_all_else_stays
+    removing_leaves_nothing
+    two_instances_may_store_the_same_paths
+    a_cut_connection_is_replaced
+}
+
+contract! {
+    once:
     migrating_again_changes_nothing
     eight_may_migrate_at_once
     missing_tables_are_told
     a_newer_schema_is_refused
-    every_byte_comes_back
     an_empty_file_has_data
     five_mebibytes_fit_into_a_row
     a_batch_of_300_is_stored_and_indexed_newest_first
-    the_same_content_is_not_written
-    changed_content_replaces
-    a_touch_changes_the_look_only
     chunks_are_written_read_and_discarded
     one_chunk_comes_with_its_entry
     replaced_chunks_are_removed
@@ -85,10 +127,7 @@ contract! {
     pages_by_id_meet_every_entry_once
     totals_count
     removing_takes_the_chunks_too
-    two_instances_may_store_the_same_paths
-    a_cut_connection_is_replaced
     the_database_tells_about_itself
-    an_owner_is_kept_until_another_is_given
     a_url_or_nothing_takes_the_place_of_bytes
     a_row_that_cannot_be_read_hides_no_other
     access_is_noted
@@ -105,9 +144,9 @@ contract! {
     entries_let_go_of_their_objects
     what_has_no_name_is_not_let_go_of
     claims_and_removals_exclude_each_other
-    a_payload_moves_and_all_else_stays
     only_what_was_read_is_moved
     a_large_chunk_set_is_moved_away_whole
+    put_waits_for_a_put_under_way
 }
 
 fn path(text: &str) -> UploadPath {
@@ -163,7 +202,7 @@ async fn stored(store: &dyn Store, at: &str) -> Stored {
     found.get(&path(at)).unwrap_or_else(|| panic!("{at} is not stored")).clone()
 }
 
-/// The bytes of every entry, read back the way a restore does it.
+/// The bytes of every entry, read back the way a restore does it; of one in an object store, its URL.
 async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
     let ids: Vec<i64> = index(store).await.iter().map(|row| row.id).collect();
     let mut read = HashMap::new();
@@ -175,7 +214,8 @@ async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
                 FetchedPayload::Inline(text) => base64::decode_into(text, &mut bytes).unwrap(),
                 FetchedPayload::OneChunk(chunk) => bytes = chunk.to_vec(),
                 FetchedPayload::Chunks(set) => sets.push((fetched.original_path.to_owned(), set)),
-                FetchedPayload::Url(_) | FetchedPayload::None => panic!("no payload"),
+                FetchedPayload::Url(url) => bytes = url.as_bytes().to_vec(),
+                FetchedPayload::None => panic!("no payload"),
             }
             read.insert(fetched.original_path.to_owned(), bytes);
         })

@@ -100,6 +100,41 @@ impl Database {
         }
     }
 
+    /// A transaction past the store, on a server.
+    #[allow(dead_code, reason = "not every test program has one")]
+    pub async fn open_transaction(&self) -> OpenTransaction {
+        let transaction = match self.kind {
+            Kind::Sqlite => panic!("SQLite has one writer at a time"),
+            Kind::Postgres | Kind::PgBouncer => OpenTransaction::Postgres(
+                PgConnection::connect(&self.direct).await.expect("PostgreSQL"),
+            ),
+            Kind::MariaDb => OpenTransaction::MySql(
+                MySqlConnection::connect(&self.direct).await.expect("MariaDB"),
+            ),
+        };
+        transaction.run("BEGIN").await
+    }
+
+    /// Comes back once a transaction of this database waits for a lock.
+    #[allow(dead_code, reason = "not every test program has one")]
+    pub async fn until_somebody_waits(&self) {
+        let waiting = match self.kind {
+            Kind::Sqlite => panic!("nobody can see who waits for SQLite"),
+            Kind::Postgres | Kind::PgBouncer => "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                .to_owned(),
+            Kind::MariaDb => format!(
+                "SELECT count(*) FROM information_schema.innodb_trx t
+                JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
+                WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
+                self.name
+            ),
+        };
+        while self.numbers(&waiting).await == [0] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Cuts every connection of this database, as a server's restart or a proxy does.
     pub async fn cut_connections(&self) {
         match self.kind {
@@ -147,6 +182,34 @@ impl Database {
                 sql.execute(&mut connection).await.expect("MariaDB makes databases");
             }
         }
+    }
+}
+
+/// A transaction past the store, undone unless it is committed.
+#[allow(dead_code, reason = "not every test program has one")]
+pub enum OpenTransaction {
+    Postgres(PgConnection),
+    MySql(MySqlConnection),
+}
+
+#[allow(dead_code, reason = "not every test program has one")]
+impl OpenTransaction {
+    /// Runs one statement in it.
+    pub async fn run(mut self, sql: &str) -> Self {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match &mut self {
+            Self::Postgres(connection) => {
+                sql.execute(connection).await.expect("PostgreSQL runs it");
+            }
+            Self::MySql(connection) => {
+                sql.execute(connection).await.expect("MariaDB runs it");
+            }
+        }
+        self
+    }
+
+    pub async fn commit(self) {
+        self.run("COMMIT").await;
     }
 }
 

@@ -21,8 +21,10 @@ use tokio::sync::OnceCell;
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, Entry, IndexRow, NewEntry};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
-use crate::store::put;
+use crate::store::put::{self, Done};
+use crate::store::relocate::Moved;
 use crate::store::retry::{answers, unit};
+use crate::store::units::Units;
 use crate::store::{
     Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
@@ -206,17 +208,6 @@ impl Store for MySql {
         self.told(format!("look up {} entries", paths.len()), done).await
     }
 
-    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
-        self.all_fit(entries).await?;
-        let done = unit(|| self.put_once(entries)).await;
-        let put = self.told(format!("store {} entries", entries.len()), done).await?;
-        for set in put.large {
-            // The entries are safe; what is left over here, a sweep finds.
-            let _ = self.discard_chunks(set).await;
-        }
-        Ok(put.written)
-    }
-
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
         let done = unit(|| self.touch_once(touches)).await;
         self.told(format!("note new times of {} entries", touches.len()), done).await
@@ -244,24 +235,6 @@ impl Store for MySql {
         self.told(format!("read chunk {seq} of set {}", set.0), done).await
     }
 
-    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
-        loop {
-            let done = unit(|| self.discard_some(set)).await;
-            if !self.told(format!("remove chunk set {}", set.0), done).await? {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
-        let done = unit(|| self.forgotten_sets()).await;
-        let sets = self.told("look for forgotten chunks", done).await?;
-        for &set in &sets {
-            self.discard_chunks(set).await?;
-        }
-        Ok(sets.len() as u64)
-    }
-
     async fn fetch(
         &self,
         ids: &[i64],
@@ -281,31 +254,6 @@ impl Store for MySql {
         self.told("count entries", done).await
     }
 
-    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        for some in ids.chunks(500) {
-            let done = unit(|| self.remove_once(some)).await;
-            let (count, large) = self.told(format!("remove {} entries", some.len()), done).await?;
-            removed += count;
-            for set in large {
-                self.discard_chunks(set).await?;
-            }
-        }
-        Ok(removed)
-    }
-
-    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
-        let operation = format!("move the payload of entry {}", relocation.id);
-        self.fits(&operation, put::bytes_of(&relocation.to)).await?;
-        let done = unit(|| self.relocate_once(relocation)).await;
-        let done = self.told(operation, done).await?;
-        if let Some(set) = done.large {
-            // The payload is in its new place; what is left over here, a sweep finds.
-            let _ = self.discard_chunks(set).await;
-        }
-        Ok(done.moved)
-    }
-
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         let done = unit(|| self.facts_once()).await;
         self.told("ask the server about itself", done).await
@@ -313,5 +261,40 @@ impl Store for MySql {
 
     async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl Units for MySql {
+    async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
+        self.all_fit(entries).await?;
+        let done = unit(|| self.put_once(entries)).await;
+        self.told(format!("store {} entries", entries.len()), done).await
+    }
+
+    async fn relocate_unit(&self, relocation: &Relocation) -> Result<Moved, StoreError> {
+        let operation = format!("move the payload of entry {}", relocation.id);
+        self.fits(&operation, put::bytes_of(&relocation.to)).await?;
+        let done = unit(|| self.relocate_once(relocation)).await;
+        self.told(operation, done).await
+    }
+
+    fn most_removed(&self) -> usize {
+        500
+    }
+
+    async fn remove_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let done = unit(|| self.remove_once(ids)).await;
+        self.told(format!("remove {} entries", ids.len()), done).await
+    }
+
+    async fn discard_unit(&self, set: ChunkSet) -> Result<bool, StoreError> {
+        let done = unit(|| self.discard_some(set)).await;
+        self.told(format!("remove chunk set {}", set.0), done).await
+    }
+
+    async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
+        let done = unit(|| self.forgotten_sets_once()).await;
+        self.told("look for forgotten chunks", done).await
     }
 }

@@ -201,7 +201,7 @@ impl MySql {
         let mut unit = begin(&self.pool).await?;
         let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
         unit.commit().await?;
-        found.iter().map(rows::entry).collect()
+        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
     }
 
     pub(super) async fn totals_once(&self) -> Result<Totals> {

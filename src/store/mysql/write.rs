@@ -241,7 +241,7 @@ impl MySql {
 
     /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
     /// given back.
-    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+    pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < UTC_TIMESTAMP(6) - INTERVAL 1 DAY";
@@ -266,7 +266,7 @@ impl MySql {
         let mut delete = QueryBuilder::<sqlx::MySql>::new("DELETE FROM image_cache WHERE id IN ");
         push_list(&mut delete, ids.iter().copied(), ("", ""));
         delete.build().persistent(false).execute(&mut *unit).await?;
-        let let_go = rows::let_go(&rows)?;
+        let let_go = rows::let_go(&rows);
         remove_loose(&mut unit, &let_go.sets).await?;
         ledger::loosen(&mut unit, &let_go.objects, room).await?;
         unit.commit().await?;

@@ -210,7 +210,7 @@ impl Postgres {
 
     /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
     /// given back.
-    pub(super) async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>> {
+    pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < now() - interval '1 day'";
@@ -228,7 +228,7 @@ impl Postgres {
         let sql = "DELETE FROM image_cache WHERE id = ANY($1)
             RETURNING chunk_set, sha256, image_url";
         let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;
-        let let_go = rows::let_go(&rows)?;
+        let let_go = rows::let_go(&rows);
         remove_loose(&mut unit, &let_go.sets).await?;
         ledger::loosen(&mut unit, &let_go.objects).await?;
         unit.commit().await?;

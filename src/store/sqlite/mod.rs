@@ -25,7 +25,10 @@ use tokio::time::Instant;
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry};
 use crate::store::error::{MIGRATE, StoreError, judge_schema};
+use crate::store::put::Done;
+use crate::store::relocate::Moved;
 use crate::store::retry::{begin_with, unit};
+use crate::store::units::Units;
 use crate::store::{
     Fetched, ListQuery, Options, Relocation, ServerFacts, Store, Stored, Totals, Touch, Trouble,
 };
@@ -187,16 +190,6 @@ impl Store for Sqlite {
         self.told(format!("look up {} entries", paths.len()), done).await
     }
 
-    async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
-        let done = unit(|| self.put_once(entries)).await;
-        let put = self.told(format!("store {} entries", entries.len()), done).await?;
-        for set in put.large {
-            // The entries are safe; what is left over here, a sweep finds.
-            let _ = self.discard_chunks(set).await;
-        }
-        Ok(put.written)
-    }
-
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
         let done = unit(|| self.touch_once(touches)).await;
         self.told(format!("note new times of {} entries", touches.len()), done).await
@@ -222,24 +215,6 @@ impl Store for Sqlite {
         self.told(format!("read chunk {seq} of set {}", set.0), done).await
     }
 
-    async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
-        loop {
-            let done = unit(|| self.discard_some(set)).await;
-            if !self.told(format!("remove chunk set {}", set.0), done).await? {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn sweep_chunks(&self) -> Result<u64, StoreError> {
-        let done = unit(|| self.forgotten_sets()).await;
-        let sets = self.told("look for forgotten chunks", done).await?;
-        for &set in &sets {
-            self.discard_chunks(set).await?;
-        }
-        Ok(sets.len() as u64)
-    }
-
     async fn fetch(
         &self,
         ids: &[i64],
@@ -259,29 +234,6 @@ impl Store for Sqlite {
         self.told("count entries", done).await
     }
 
-    async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        for some in ids.chunks(20) {
-            let done = unit(|| self.remove_once(some)).await;
-            let (count, large) = self.told(format!("remove {} entries", some.len()), done).await?;
-            removed += count;
-            for set in large {
-                self.discard_chunks(set).await?;
-            }
-        }
-        Ok(removed)
-    }
-
-    async fn relocate(&self, relocation: &Relocation) -> Result<bool, StoreError> {
-        let done = unit(|| self.relocate_once(relocation)).await;
-        let done = self.told(format!("move the payload of entry {}", relocation.id), done).await?;
-        if let Some(set) = done.large {
-            // The payload is in its new place; what is left over here, a sweep finds.
-            let _ = self.discard_chunks(set).await;
-        }
-        Ok(done.moved)
-    }
-
     async fn facts(&self) -> Result<ServerFacts, StoreError> {
         let done = unit(|| self.facts_once()).await;
         self.told("look at the file", done).await
@@ -289,5 +241,38 @@ impl Store for Sqlite {
 
     async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl Units for Sqlite {
+    async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
+        let done = unit(|| self.put_once(entries)).await;
+        self.told(format!("store {} entries", entries.len()), done).await
+    }
+
+    async fn relocate_unit(&self, relocation: &Relocation) -> Result<Moved, StoreError> {
+        let done = unit(|| self.relocate_once(relocation)).await;
+        self.told(format!("move the payload of entry {}", relocation.id), done).await
+    }
+
+    fn most_removed(&self) -> usize {
+        // The app is to get a turn in between.
+        20
+    }
+
+    async fn remove_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let done = unit(|| self.remove_once(ids)).await;
+        self.told(format!("remove {} entries", ids.len()), done).await
+    }
+
+    async fn discard_unit(&self, set: ChunkSet) -> Result<bool, StoreError> {
+        let done = unit(|| self.discard_some(set)).await;
+        self.told(format!("remove chunk set {}", set.0), done).await
+    }
+
+    async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
+        let done = unit(|| self.forgotten_sets_once()).await;
+        self.told("look for forgotten chunks", done).await
     }
 }

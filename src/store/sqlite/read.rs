@@ -170,7 +170,8 @@ impl Sqlite {
         // Without a limit there is no OFFSET; a negative one is none.
         sql.push(" LIMIT ").push_bind(wanted.limit.map_or(-1, i64::from));
         sql.push(" OFFSET ").push_bind(i64::try_from(wanted.offset).unwrap_or(i64::MAX));
-        sql.build().fetch_all(&self.pool).await?.iter().map(rows::entry).collect()
+        let found = sql.build().fetch_all(&self.pool).await?;
+        Ok(found.iter().filter_map(|row| rows::entry(row).ok()).collect())
     }
 
     pub(super) async fn totals_once(&self) -> Result<Totals> {

@@ -1,0 +1,38 @@
+//! The units of work that longer calls are made of.
+//!
+//! Each is one transaction and short, however large the files are. What is made of them ([`Store::put`] and its
+//! neighbours) is written once for all databases, and a time limit judges each unit by itself: to
+//! remove the chunks of a huge file takes many, and nobody waits in vain.
+//!
+//! [`Store::put`]: crate::store::Store::put
+
+use async_trait::async_trait;
+
+use crate::model::entry::{ChunkSet, NewEntry};
+use crate::store::put::Done;
+use crate::store::relocate::Moved;
+use crate::store::{Relocation, StoreError};
+
+/// The units of one database.
+#[async_trait]
+pub trait Units: Send + Sync {
+    /// Writes entries, and removes the first rows of the chunk sets that they let go of.
+    async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError>;
+
+    /// Moves a payload, and removes the first rows of the chunk set that was let go of.
+    async fn relocate_unit(&self, relocation: &Relocation) -> Result<Moved, StoreError>;
+
+    /// Most entries that one unit removes.
+    fn most_removed(&self) -> usize;
+
+    /// Removes entries and the first rows of their chunk sets; returns how many entries, and the sets
+    /// that may have more rows.
+    async fn remove_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError>;
+
+    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    async fn discard_unit(&self, set: ChunkSet) -> Result<bool, StoreError>;
+
+    /// Chunk sets that no entry refers to and that are more than a day old. Removes the claims that
+    /// nobody has given back.
+    async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError>;
+}
