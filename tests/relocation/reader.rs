@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use imagecached::model::Digest;
 use imagecached::model::entry::{Entry, NewPayload};
+use imagecached::model::{Digest, base64};
 use imagecached::payload::{ReadError, Reader};
 use imagecached::remote::{NewObject, Remote};
 use imagecached::store::{ListQuery, PayloadPlace, Relocation, Store, fresh_chunk_set};
@@ -29,7 +29,7 @@ impl Moving {
         store.list(&ListQuery::default()).await.expect("a list").remove(0)
     }
 
-    async fn to(&mut self, payload: NewPayload) {
+    async fn goes_to(&mut self, payload: NewPayload) {
         let relocation = Relocation {
             id: self.entry.id,
             sha256: Digest::of(&self.content),
@@ -45,15 +45,15 @@ impl Moving {
         };
     }
 
-    async fn to_chunks(&mut self) {
+    async fn goes_to_chunks(&mut self) {
         let set = fresh_chunk_set();
         for (seq, chunk) in (0..).zip(self.content.chunks(1 << 20)) {
             self.store.write_chunks(set, seq, &[chunk.to_vec()]).await.expect("written");
         }
-        self.to(NewPayload::Chunks(set)).await;
+        self.goes_to(NewPayload::Chunks(set)).await;
     }
 
-    async fn to_store(&mut self) {
+    async fn goes_to_store(&mut self) {
         let object = NewObject {
             sha256: Digest::of(&self.content),
             length: self.content.len() as u64,
@@ -62,7 +62,12 @@ impl Moving {
         };
         let mut source = Some(bytes::Bytes::copy_from_slice(&self.content));
         let uploaded = self.remote.upload(&object, &mut source).await.expect("uploaded");
-        self.to(NewPayload::Url(uploaded.url)).await;
+        self.goes_to(NewPayload::Url(uploaded.url)).await;
+    }
+
+    async fn goes_to_the_row(&mut self) {
+        let text = base64::encode(&self.content);
+        self.goes_to(NewPayload::Inline(text)).await;
     }
 
     async fn reader(&self) -> Reader<'_> {
@@ -101,22 +106,14 @@ fn a_reader_goes_on_where_its_payload_is_moved_to() {
                 let Some(piece) = reader.next().await.expect("it is sound") else { break };
                 read.extend_from_slice(&piece);
                 match way {
-                    0 | 4 => moving.to_chunks().await,
-                    2 => {
-                        moving.to_store().await;
-                    }
-                    6 => {
-                        moving
-                            .to(NewPayload::Inline(imagecached::model::base64::encode(
-                                &moving.content.clone(),
-                            )))
-                            .await;
-                    }
+                    0 | 4 => moving.goes_to_chunks().await,
+                    2 => moving.goes_to_store().await,
+                    6 => moving.goes_to_the_row().await,
                     _ => {}
                 }
                 if way == 3 {
                     // What has been read of an object that is gone is not asked for again.
-                    moving.to_chunks().await;
+                    moving.goes_to_chunks().await;
                     let objects = moving.remote.clone();
                     let mut urls = Vec::new();
                     objects.list(&mut |object| urls.push(object.url)).await.expect("a list");

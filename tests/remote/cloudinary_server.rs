@@ -90,11 +90,6 @@ impl CloudinaryServer {
         self.state.lock().unwrap().faults.push((path, fault));
     }
 
-    /// No fault is met any more.
-    pub fn mend(&self) {
-        self.state.lock().unwrap().faults.clear();
-    }
-
     /// Files above this are refused, as by a plan.
     pub fn largest(&self, bytes: u64) {
         self.state.lock().unwrap().largest = Some(bytes);
@@ -105,20 +100,11 @@ impl CloudinaryServer {
         self.state.lock().unwrap().seen.clone()
     }
 
-    /// How many assets there are beside marks. No rule may have been broken.
+    /// How many assets there are beside marks, and what rules were broken.
     pub fn assets(&self) -> usize {
-        self.count(|name| !name.contains("/databases/"))
-    }
-
-    /// How many marks of databases there are.
-    pub fn marks(&self) -> usize {
-        self.count(|name| name.contains("/databases/"))
-    }
-
-    fn count(&self, which: impl Fn(&str) -> bool) -> usize {
         let state = self.state.lock().unwrap();
         assert!(state.broken_rules.is_empty(), "{:?}", state.broken_rules);
-        state.assets.keys().filter(|name| which(name)).count()
+        state.assets.keys().filter(|name| !name.contains("/databases/")).count()
     }
 
     /// Spoils what is stored.
