@@ -12,6 +12,7 @@ pub mod model;
 pub mod objects;
 pub mod payload;
 pub mod process;
+pub mod relocation;
 pub mod remote;
 pub mod restore;
 pub mod self_test;

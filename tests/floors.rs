@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of `src/`, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     // Edges: each alone with its own part of the world.
     ("uploads", &["model"]),
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     // Flows: edges through their interfaces.
     ("payload", &["model", "store", "remote"]),
     ("objects", &["model", "store", "remote"]),
+    ("relocation", &["model", "store", "remote", "payload", "objects"]),
     ("capture", &["model", "uploads", "store", "remote", "objects"]),
     ("restore", &["model", "uploads", "store", "remote", "payload"]),
     ("cleanup", &["model", "uploads", "store", "remote"]),

@@ -9,7 +9,7 @@ use crate::capture::scan::{Scanned, Scanner};
 use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{output, progress};
+use crate::cli::{move_payloads, output, progress};
 use crate::model::Index;
 use crate::model::health::Counters;
 
@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct CacheAll {
+    /// Then move all payloads where the settings want them, as `imagecached move` does
+    #[arg(long)]
+    move_payloads: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -41,16 +44,28 @@ impl CacheAll {
             eprintln!("imagecached: not cached: {path}");
         }
         let Tally { cached, unchanged, skipped, failed, .. } = tally;
-        if self.json {
-            output::json(&json!({
-                "cached": cached, "unchanged": unchanged, "skipped": skipped, "failed": failed,
-            }))?;
-        } else {
+        if !self.json {
             output::line(&format!(
                 "{cached} cached, {unchanged} unchanged, {skipped} skipped, {failed} failed"
             ))?;
         }
-        Ok(if failed == 0 { Exit::Done } else { Exit::Incomplete })
+        let moved = match self.move_payloads {
+            true => Some(move_payloads::by_settings(context).await?),
+            false => None,
+        };
+        if self.json {
+            let mut told = json!({
+                "cached": cached, "unchanged": unchanged, "skipped": skipped, "failed": failed,
+            });
+            if let Some(moved) = &moved {
+                told["payloads"] = move_payloads::as_json(moved);
+            }
+            output::json(&told)?;
+        } else if let Some(moved) = &moved {
+            move_payloads::print(moved)?;
+        }
+        let ended = moved.as_ref().map_or(Exit::Done, move_payloads::exit);
+        Ok(if failed == 0 { ended } else { Exit::Incomplete })
     }
 }
 

@@ -10,6 +10,7 @@ pub mod exit;
 mod get;
 mod list;
 mod migrate;
+mod move_payloads;
 mod output;
 mod print_config;
 mod progress;
@@ -86,6 +87,8 @@ enum Command {
     Status(status::Status),
     /// List entries
     List(list::List),
+    /// Move payloads between the entry's row, chunks and the object store
+    Move(move_payloads::Move),
     /// Drop entries that nobody has used for long and that are not on disk
     Cleanup(cleanup::Cleanup),
     /// Look over storage, database, watcher and settings, and say what is wrong and the cure
@@ -183,6 +186,7 @@ async fn command(command: Command, settings: settings::Settings) -> Result<ExitC
         Command::Get(get) => get.run(&context).await,
         Command::Status(status) => status.run(&context).await,
         Command::List(list) => list.run(&context).await,
+        Command::Move(relocation) => relocation.run(&context).await,
         Command::Cleanup(cleanup) => cleanup.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
         Command::SelfTest => self_test::run(&context).await,

@@ -1,0 +1,109 @@
+//! Large files on the move, in little memory (trap 25).
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use imagecached::model::{Digest, Hasher};
+
+use crate::place::Place;
+use crate::support::database::Kind;
+use crate::support::program::Sandbox;
+use crate::{lone_chunks, noise, pairs, spread};
+
+/// What the program may take, whatever the size of a file.
+const MOST_MEMORY: u64 = 96 << 20;
+
+const MIB: u64 = 1 << 20;
+
+/// One file of this size at a time.
+static GIBIBYTE: Mutex<()> = Mutex::new(());
+
+/// Writes a file without holes, in which no mebibyte is like another; gives its digest.
+fn write_file(sandbox: &Sandbox, name: &str, length: u64) -> Digest {
+    let mut piece = noise(length, MIB as usize);
+    let mut file = BufWriter::new(File::create(sandbox.uploads.join(name)).expect("a file"));
+    let mut hasher = Hasher::default();
+    for n in 0..length / MIB {
+        piece[..8].copy_from_slice(&n.to_le_bytes());
+        hasher.update(&piece);
+        file.write_all(&piece).expect("room for the file");
+    }
+    file.flush().expect("room for the file");
+    hasher.finish()
+}
+
+/// What `get` gives.
+fn got(sandbox: &Sandbox, name: &str) -> Digest {
+    let mut get =
+        sandbox.command(&["get", name]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut out = get.stdout.take().expect("a pipe");
+    let mut hasher = Hasher::default();
+    let mut piece = vec![0; MIB as usize];
+    loop {
+        match out.read(&mut piece).expect("readable") {
+            0 => break,
+            read => hasher.update(&piece[..read]),
+        }
+    }
+    assert!(get.wait().expect("it ends").success());
+    hasher.finish()
+}
+
+/// Moves everything; gives the most memory that this has taken, in bytes.
+fn peak_of_move(sandbox: &Sandbox, to: &str) -> u64 {
+    let mut moving = sandbox.start(&["move", "--to", to, "--set", "log_level=warn"]);
+    let status_file = format!("/proc/{}/status", moving.pid());
+    let mut peak = 0;
+    let status = loop {
+        // The kernel keeps the maximum: what counts is the last look before the end.
+        let status = std::fs::read_to_string(&status_file).unwrap_or_default();
+        if let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
+            let kib = line.trim().trim_end_matches(" kB").trim().parse::<u64>();
+            peak = peak.max(kib.expect("a number") << 10);
+        }
+        if let Some(status) = moving.try_wait() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(status.success(), "{}", moving.log());
+    peak
+}
+
+fn there_and_back(kind: Kind, place: &Place, size: u64) {
+    let sandbox = place.sandbox(kind);
+    let expected = write_file(&sandbox, "large.bin", size * MIB);
+    sandbox.ok(&["cache-all", "--set", "large_files=chunks"]);
+    sandbox.wipe();
+    let up = peak_of_move(&sandbox, "remote");
+    assert_eq!((spread(&sandbox), lone_chunks(&sandbox)), ([0, 0, 1, 0], 0));
+    assert_eq!(crate::chunks(&sandbox), 0, "{kind:?}");
+    assert_eq!(got(&sandbox, "large.bin"), expected, "{kind:?}");
+    let down = peak_of_move(&sandbox, "chunks");
+    assert_eq!((spread(&sandbox), lone_chunks(&sandbox)), ([0, 1, 0, 0], 0));
+    assert_eq!(crate::chunks(&sandbox), size as i64, "{kind:?}");
+    assert_eq!(got(&sandbox, "large.bin"), expected, "{kind:?}");
+    println!(
+        "{kind:?}, {size} MiB: peak memory to the store {} MiB, back {} MiB",
+        up / MIB,
+        down / MIB
+    );
+    assert!(up.max(down) < MOST_MEMORY, "{kind:?}: {} MiB", up.max(down) / MIB);
+    sandbox.remove();
+}
+
+#[test]
+fn large_files_move_in_little_memory() {
+    for (kind, place) in pairs() {
+        there_and_back(kind, &place, 120);
+    }
+}
+
+#[test]
+fn a_gibibyte_moves_in_little_memory() {
+    let _alone = GIBIBYTE.lock().unwrap_or_else(PoisonError::into_inner);
+    there_and_back(Kind::Postgres, &Place::directory(), 1_024);
+}
