@@ -2,6 +2,7 @@
 //!
 //! `run` puts an app beside it, `watch` runs it alone; the order of things is the same and is here.
 
+mod earlier;
 mod keeper;
 mod state_file;
 pub mod summary;
@@ -20,6 +21,7 @@ use crate::capture::scan::Scanner;
 use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
+use crate::daemon::earlier::Earlier;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
 use crate::restore::{self, PlanError, Report, Restore};
@@ -43,6 +45,7 @@ pub struct Parts {
     /// Held for writing while the app is started: no unfinished file stands in the upload directory.
     pub gate: Arc<RwLock<()>>,
     pub progress: watch::Sender<RestoreProgress>,
+    earlier: std::sync::Mutex<Earlier>,
 }
 
 /// A running daemon.
@@ -82,6 +85,7 @@ impl Daemon {
             capture: std::sync::Mutex::new(Some(capture)),
             gate: Arc::default(),
             progress: watch::Sender::new(RestoreProgress::default()),
+            earlier: std::sync::Mutex::default(),
         });
         let summary = tokio::spawn(summary::run(parts.clone()));
         Ok(Self { parts, intake: None, keeper: None, summary })
@@ -196,10 +200,11 @@ impl Parts {
     /// Restores what is missing, and learns on the way what the cache holds.
     pub async fn restore(self: Arc<Self>) -> RestoreOutcome {
         let began = Instant::now();
-        let plan = self.plan().await?;
+        let mut plan = self.plan().await?;
         let planned = plan.missing.len() as u64;
         self.progress.send_replace(RestoreProgress { planned: Some(planned), finished: false });
-        let report = self.restoring().act(&plan).await;
+        let mut report = self.restoring().act(&plan).await;
+        self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
         let finished = report.left.is_empty();
         self.progress.send_replace(RestoreProgress { planned: Some(planned), finished });
@@ -249,7 +254,12 @@ impl Parts {
             health: self.context.health.clone(),
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
+            last: self.earlier().unanswered.clone(),
         }
+    }
+
+    fn earlier(&self) -> std::sync::MutexGuard<'_, Earlier> {
+        self.earlier.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Scans a part of the upload directory, and tells what cannot be scanned.

@@ -51,7 +51,7 @@ impl RemoteError {
 
     /// Puts a failed request into our terms.
     pub(super) fn new(operation: impl Into<String>, failure: Failure) -> Self {
-        let Failure { trouble, cause, retry_after } = failure;
+        let Failure { trouble, cause, retry_after, .. } = failure;
         let cure = match trouble {
             Trouble::Away => Some("check the store's address and that it can be reached from here"),
             Trouble::Throttled => Some("wait, or raise the plan's limits"),
@@ -97,11 +97,18 @@ pub(super) struct Failure {
     pub trouble: Trouble,
     pub cause: String,
     pub retry_after: Option<Duration>,
+    /// A time limit has passed, and that is all that is known.
+    pub silent: bool,
 }
 
 impl Failure {
     pub fn new(trouble: Trouble, cause: impl Into<String>) -> Self {
-        Self { trouble, cause: cause.into(), retry_after: None }
+        Self { trouble, cause: cause.into(), retry_after: None, silent: false }
+    }
+
+    /// The store says nothing.
+    pub fn silence(cause: impl Into<String>) -> Self {
+        Self { silent: true, ..Self::new(Trouble::Away, cause) }
     }
 
     /// Content could not be read or taken on this side.

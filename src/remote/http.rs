@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::remote::answer;
 use crate::remote::error::{Failure, Trouble};
-use crate::remote::limits::{Limits, dice};
+use crate::remote::limits::Limits;
+use crate::remote::patience::Patience;
 
 /// How much is handed to the connection at a time: what the eye that watches for a stall can tell apart.
 const FRAME: usize = 64 << 10;
@@ -34,11 +35,12 @@ impl Request {
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     client: reqwest::Client,
-    pub limits: Limits,
+    pub patience: Arc<Patience>,
 }
 
 impl Http {
-    pub fn new(limits: Limits) -> Result<Self, Failure> {
+    pub fn new(patience: Arc<Patience>) -> Result<Self, Failure> {
+        let limits = &patience.limits;
         // The whole process has one, and whoever comes first sets it: they are all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -51,7 +53,7 @@ impl Http {
             .http1_only()
             .build()
             .map_err(|error| Failure::new(Trouble::Other, told(&error)))?;
-        Ok(Self { client, limits })
+        Ok(Self { client, patience })
     }
 
     /// Sends a request until it is answered with something else than a refusal that may pass. `expected`
@@ -71,19 +73,20 @@ impl Http {
                 Err(failure) => failure,
             };
             tried += 1;
-            let wait = self.limits.wait(tried, failure.retry_after, dice());
-            let Some(wait) = wait.filter(|_| failure.may_pass()) else { return Err(failure) };
+            if !self.patience.pause(tried, &failure).await {
+                return Err(failure);
+            }
             tracing::debug!(event = "remote_retry", reason = %failure, tried, "trying again");
-            tokio::time::sleep(wait).await;
         }
     }
 
     /// The next piece of an answer's body; `None` at its end.
     pub async fn piece(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
-        match tokio::time::timeout(self.limits.stalled, response.chunk()).await {
+        let most = self.limits().silence;
+        match tokio::time::timeout(most, response.chunk()).await {
             Ok(Ok(piece)) => Ok(piece),
             Ok(Err(error)) => Err(Failure::new(Trouble::Away, told(&error))),
-            Err(_) => Err(self.stalled()),
+            Err(_) => Err(self.patience.silence(format!("no byte has come for {most:?}"))),
         }
     }
 
@@ -119,36 +122,48 @@ impl Http {
             }
             progress.sent();
         }
+        let limits = self.limits();
+        let answered_within = if length > 0 { limits.answer } else { limits.silence };
         let answer = self.client.execute(sending);
         tokio::pin!(answer);
         loop {
             let seen = progress.seen();
             // Getting a connection has its own limit, and nothing moves before there is one.
             let most = match seen.all_sent {
-                true => self.limits.answer,
-                false => self.limits.stalled.max(self.limits.connect),
+                true => answered_within,
+                false => limits.stalled.max(limits.connect),
             };
             tokio::select! {
                 biased;
                 answer = &mut answer => {
-                    return answer.map_err(|error| Failure::new(Trouble::Away, told(&error)));
+                    return self.judge(answer);
                 }
                 () = tokio::time::sleep_until(seen.at + most) => {
                     if progress.seen() == seen {
-                        return Err(if seen.all_sent { self.no_answer() } else { self.stalled() });
+                        let cause = match seen.all_sent {
+                            true => format!("no answer for {most:?}"),
+                            false => format!("no byte has gone for {:?}", limits.stalled),
+                        };
+                        return Err(self.patience.silence(cause));
                     }
                 }
             }
         }
     }
 
-    pub fn stalled(&self) -> Failure {
-        let cause = format!("no byte has come or gone for {:?}", self.limits.stalled);
-        Failure::new(Trouble::Away, cause)
+    fn judge(&self, answer: reqwest::Result<Response>) -> Result<Response, Failure> {
+        match answer {
+            Ok(response) => {
+                self.patience.answered();
+                Ok(response)
+            }
+            Err(error) if error.is_timeout() => Err(self.patience.silence(told(&error))),
+            Err(error) => Err(Failure::new(Trouble::Away, told(&error))),
+        }
     }
 
-    fn no_answer(&self) -> Failure {
-        Failure::new(Trouble::Away, format!("no answer for {:?}", self.limits.answer))
+    fn limits(&self) -> &Limits {
+        &self.patience.limits
     }
 }
 

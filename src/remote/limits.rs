@@ -8,12 +8,18 @@ use std::time::Duration;
 pub struct Limits {
     /// Most time to get a connection.
     pub connect: Duration,
-    /// Most time without a byte going either way while a body is under way.
+    /// Most time without a byte being taken while a content is sent.
     pub stalled: Duration,
     /// Most time until the answer begins once the request has been handed to the system. Longer than
     /// `stalled`: the system's buffers hold some megabytes that are still to go over a slow line, and a
     /// store may put many parts together before it speaks.
     pub answer: Duration,
+    /// Most time until the answer begins to a request that sends no content, and most time without
+    /// a byte while any answer comes. There is nothing to wait for but the store itself.
+    pub silence: Duration,
+    /// Bytes of a content that must come within a time: a store that sends less hides that it
+    /// is out of order, and takes the place of one that would answer.
+    pub slowest: (u64, Duration),
     /// How often a request is sent at most.
     pub tries: u32,
     /// The wait before the second try; it doubles from try to try.
@@ -29,6 +35,8 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             stalled: Duration::from_secs(30),
             answer: Duration::from_secs(120),
+            silence: Duration::from_secs(15),
+            slowest: (64 << 10, Duration::from_secs(60)),
             tries: 4,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(15),

@@ -12,6 +12,7 @@ mod error;
 mod http;
 mod key;
 mod limits;
+mod patience;
 mod source;
 
 use std::fmt;

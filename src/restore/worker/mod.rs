@@ -42,6 +42,8 @@ pub enum Part {
 pub struct Done {
     pub parts: Vec<Part>,
     pub left: Vec<Missing>,
+    /// Those of them whose objects were asked for in vain.
+    pub unanswered: Vec<i64>,
     pub stopped: Option<Stop>,
     /// Entries that were put aside.
     pub in_objects: Vec<i64>,

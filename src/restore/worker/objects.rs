@@ -47,6 +47,7 @@ impl Worker {
                 Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
                 Err(Failed::Away(reason)) => {
                     self.leave(id, file_size);
+                    self.done.unanswered.push(id);
                     self.done.stopped = Some(Stop::Objects(reason));
                 }
                 Err(Failed::Refused(reason)) => {
