@@ -65,7 +65,7 @@ pub(super) async fn download<'b>(
                     if let Some(slow) = pace.too_slow(piece.len() as u64, waited)
                         && !is_whole
                     {
-                        break patience.silence(slow);
+                        break patience.silence(patience.limits.slowest.1, slow);
                     }
                 }
                 Some(Err(failure)) => break failure,

@@ -97,18 +97,18 @@ pub(super) struct Failure {
     pub trouble: Trouble,
     pub cause: String,
     pub retry_after: Option<Duration>,
-    /// A time limit has passed, and that is all that is known.
-    pub silent: bool,
+    /// For how long the store has said nothing, where that is all that is known.
+    pub silent: Option<Duration>,
 }
 
 impl Failure {
     pub fn new(trouble: Trouble, cause: impl Into<String>) -> Self {
-        Self { trouble, cause: cause.into(), retry_after: None, silent: false }
+        Self { trouble, cause: cause.into(), retry_after: None, silent: None }
     }
 
-    /// The store says nothing.
-    pub fn silence(cause: impl Into<String>) -> Self {
-        Self { silent: true, ..Self::new(Trouble::Away, cause) }
+    /// The store has said nothing for so long.
+    pub fn silence(lasted: Duration, cause: impl Into<String>) -> Self {
+        Self { silent: Some(lasted), ..Self::new(Trouble::Away, cause) }
     }
 
     /// Content could not be read or taken on this side.

@@ -46,6 +46,8 @@ impl Http {
         let client = reqwest::Client::builder()
             .user_agent(concat!("imagecached/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(limits.connect)
+            // What the system has taken from us has not reached the store yet.
+            .tcp_user_timeout(limits.stalled)
             // A cut idle connection must not cost a try.
             .pool_idle_timeout(Duration::from_secs(20))
             .redirect(reqwest::redirect::Policy::none())
@@ -86,7 +88,7 @@ impl Http {
         match tokio::time::timeout(most, response.chunk()).await {
             Ok(Ok(piece)) => Ok(piece),
             Ok(Err(error)) => Err(Failure::new(Trouble::Away, told(&error))),
-            Err(_) => Err(self.patience.silence(format!("no byte has come for {most:?}"))),
+            Err(_) => Err(self.patience.silence(most, format!("no byte has come for {most:?}"))),
         }
     }
 
@@ -142,9 +144,9 @@ impl Http {
                     if progress.seen() == seen {
                         let cause = match seen.all_sent {
                             true => format!("no answer for {most:?}"),
-                            false => format!("no byte has gone for {:?}", limits.stalled),
+                            false => format!("no byte has gone for {most:?}"),
                         };
-                        return Err(self.patience.silence(cause));
+                        return Err(self.patience.silence(most, cause));
                     }
                 }
             }
@@ -157,7 +159,9 @@ impl Http {
                 self.patience.answered();
                 Ok(response)
             }
-            Err(error) if error.is_timeout() => Err(self.patience.silence(told(&error))),
+            Err(error) if error.is_timeout() => {
+                Err(self.patience.silence(self.limits().connect, told(&error)))
+            }
             Err(error) => Err(Failure::new(Trouble::Away, told(&error))),
         }
     }

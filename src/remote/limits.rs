@@ -17,6 +17,8 @@ pub struct Limits {
     /// Most time until the answer begins to a request that sends no content, and most time without
     /// a byte while any answer comes. There is nothing to wait for but the store itself.
     pub silence: Duration,
+    /// Time that a call may spend on silence: it is tried again when all its tries stay below it.
+    pub in_silence: Duration,
     /// Bytes of a content that must come within a time: a store that sends less hides that it
     /// is out of order, and takes the place of one that would answer.
     pub slowest: (u64, Duration),
@@ -36,6 +38,7 @@ impl Default for Limits {
             stalled: Duration::from_secs(30),
             answer: Duration::from_secs(120),
             silence: Duration::from_secs(15),
+            in_silence: Duration::from_secs(30),
             slowest: (64 << 10, Duration::from_secs(60)),
             tries: 4,
             first_wait: Duration::from_millis(500),

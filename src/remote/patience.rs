@@ -1,17 +1,14 @@
 //! Whether a store that has not answered is asked again, by what it has shown of itself so far.
 //!
 //! A refusal costs a moment, and may be tried again as often as the limits say. Silence costs a whole time
-//! limit each time, in which an upload is not safe and an app waits for its files. So it is tried again
-//! once, and not at all by a store that has been silent to others too.
+//! limit each time, in which an upload is not safe and an app waits for its files. So little of it is
+//! borne, and none from a store that has been silent to others too.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::remote::error::Failure;
 use crate::remote::limits::{Limits, dice};
-
-/// Most tries of a request of which the last met silence.
-const TRIES_IN_SILENCE: u32 = 2;
 
 /// After so many silences in a row, of all requests together, the store is taken to be gone. More than
 /// one, since a single object may be what it stumbles over.
@@ -35,9 +32,9 @@ impl Patience {
     }
 
     /// The failure of a request that has met silence.
-    pub fn silence(&self, cause: String) -> Failure {
+    pub fn silence(&self, lasted: Duration, cause: String) -> Failure {
         self.silences.fetch_add(1, Ordering::Relaxed);
-        Failure::silence(cause)
+        Failure::silence(lasted, cause)
     }
 
     /// Waits until it is time to try again after `tried` tries; `false` when there is to be no other.
@@ -52,14 +49,15 @@ impl Patience {
         if !failure.may_pass() || self.is_in_vain(failure) {
             return None;
         }
-        if failure.silent && tried >= TRIES_IN_SILENCE {
+        // The next try may cost as much as each before.
+        if failure.silent.is_some_and(|lasted| lasted * (tried + 1) > self.limits.in_silence) {
             return None;
         }
         self.limits.wait(tried, failure.retry_after, dice())
     }
 
     fn is_in_vain(&self, failure: &Failure) -> bool {
-        failure.silent && self.silences.load(Ordering::Relaxed) >= GONE
+        failure.silent.is_some() && self.silences.load(Ordering::Relaxed) >= GONE
     }
 }
 
@@ -68,12 +66,19 @@ mod tests {
     use super::*;
     use crate::remote::Trouble;
 
+    fn silence(patience: &Patience) -> Failure {
+        patience.silence(patience.limits.silence, "no answer".into())
+    }
+
     #[test]
-    fn silence_is_tried_again_once() {
+    fn silence_is_borne_for_half_a_minute() {
         let patience = Patience::new(Limits::default());
-        let silence = patience.silence("no answer".into());
-        assert!(patience.wait(1, &silence).is_some());
-        assert!(patience.wait(2, &silence).is_none());
+        let tries = |lasted| {
+            let silence = patience.silence(lasted, "no answer".into());
+            (1..).find(|tried| patience.wait(*tried, &silence).is_none())
+        };
+        assert_eq!(tries(patience.limits.silence), Some(2));
+        assert_eq!(tries(patience.limits.answer), Some(1));
         let refusal = Failure::new(Trouble::Away, "503");
         assert!(patience.wait(3, &refusal).is_some());
         assert!(patience.wait(1, &Failure::new(Trouble::Denied, "403")).is_none());
@@ -83,23 +88,23 @@ mod tests {
     fn a_store_that_is_silent_to_all_is_not_asked_again_until_it_answers() {
         let patience = Patience::new(Limits::default());
         for _ in 1..GONE {
-            let silence = patience.silence("no answer".into());
-            assert!(patience.wait(1, &silence).is_some());
+            let met = silence(&patience);
+            assert!(patience.wait(1, &met).is_some());
         }
-        let silence = patience.silence("no answer".into());
-        assert!(patience.wait(1, &silence).is_none());
+        let met = silence(&patience);
+        assert!(patience.wait(1, &met).is_none());
         patience.answered();
-        assert!(patience.wait(1, &silence).is_some());
+        assert!(patience.wait(1, &met).is_some());
     }
 
     #[tokio::test]
     async fn requests_that_were_sent_together_give_up_together() {
         let first_wait = Duration::from_millis(10);
         let patience = Patience::new(Limits { first_wait, ..Limits::default() });
-        let first = patience.silence("no answer".into());
+        let first = silence(&patience);
         let others = async {
             for _ in 1..GONE {
-                drop(patience.silence("no answer".into()));
+                drop(silence(&patience));
             }
         };
         assert!(!tokio::join!(patience.pause(1, &first), others).0);
