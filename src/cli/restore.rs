@@ -1,6 +1,6 @@
 //! `restore`: put missing files back and exit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -51,7 +51,7 @@ impl Restore {
             health: context.health.clone(),
             on_restored: Arc::new(|_, _| {}),
             gate: Arc::default(),
-            last: HashSet::new(),
+            in_vain: HashMap::new(),
         };
         let report = progress::during(
             "restoring",

@@ -1,7 +1,7 @@
 //! What the restores of this process have met so far. One that could not be finished is repeated, perhaps
 //! all day: each entry is to be named once, and those that held the others up come last.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::plan::Plan;
 use crate::restore::Report;
@@ -9,8 +9,8 @@ use crate::restore::Report;
 /// Lessons of the restores before.
 #[derive(Debug, Default)]
 pub struct Earlier {
-    /// Entries whose objects the store did not give the last time.
-    pub unanswered: HashSet<i64>,
+    /// How often the objects of these entries were asked for in vain.
+    pub in_vain: HashMap<i64, u32>,
     /// Paths that were named, and why.
     named: HashSet<(String, String)>,
 }
@@ -18,7 +18,9 @@ pub struct Earlier {
 impl Earlier {
     /// Takes a restore into account, and leaves out of it the names that were told before. Its counts stay.
     pub fn note(&mut self, plan: &mut Plan, report: &mut Report) {
-        self.unanswered = std::mem::take(&mut report.unanswered);
+        for id in &report.unanswered {
+            *self.in_vain.entry(*id).or_default() += 1;
+        }
         let named = &mut self.named;
         let mut is_news = |path: &str, why: String| named.insert((path.to_owned(), why));
         report.damaged_examples.retain(|damage| is_news(&damage.path, damage.reason.to_string()));
@@ -44,17 +46,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_told_once_and_silence_is_remembered_until_the_next_restore() {
+    fn a_name_is_told_once_and_what_was_asked_in_vain_is_counted() {
         let mut earlier = Earlier::default();
         let mut plan = Plan::default();
         let mut first = report(&["a.jpg"], &[7, 8]);
         earlier.note(&mut plan, &mut first);
         assert_eq!(first.damaged_examples.len(), 1);
-        assert_eq!(earlier.unanswered, HashSet::from([7, 8]));
         let mut second = report(&["a.jpg", "b.jpg"], &[8]);
         earlier.note(&mut plan, &mut second);
         let named: Vec<_> = second.damaged_examples.iter().map(|d| d.path.as_str()).collect();
         assert_eq!((named, second.damaged), (vec!["b.jpg"], 2));
-        assert_eq!(earlier.unanswered, HashSet::from([8]));
+        assert_eq!(earlier.in_vain, HashMap::from([(7, 1), (8, 2)]));
     }
 }

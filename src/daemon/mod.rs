@@ -254,7 +254,7 @@ impl Parts {
             health: self.context.health.clone(),
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
-            last: self.earlier().unanswered.clone(),
+            in_vain: self.earlier().in_vain.clone(),
         }
     }
 

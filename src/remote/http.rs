@@ -125,7 +125,7 @@ impl Http {
             progress.sent();
         }
         let limits = self.limits();
-        let answered_within = if length > 0 { limits.answer } else { limits.silence };
+        let answered_within = limits.answer_to(&request.method, length as u64);
         let answer = self.client.execute(sending);
         tokio::pin!(answer);
         loop {
@@ -142,11 +142,10 @@ impl Http {
                 }
                 () = tokio::time::sleep_until(seen.at + most) => {
                     if progress.seen() == seen {
-                        let cause = match seen.all_sent {
-                            true => format!("no answer for {most:?}"),
-                            false => format!("no byte has gone for {most:?}"),
-                        };
-                        return Err(self.patience.silence(most, cause));
+                        return Err(match seen.all_sent {
+                            true => self.patience.silence(most, format!("no answer for {most:?}")),
+                            false => self.not_gone(),
+                        });
                     }
                 }
             }
@@ -159,11 +158,18 @@ impl Http {
                 self.patience.answered();
                 Ok(response)
             }
-            Err(error) if error.is_timeout() => {
+            Err(error) if error.is_timeout() && error.is_connect() => {
                 Err(self.patience.silence(self.limits().connect, told(&error)))
             }
+            // The kernel has given up what it had taken from us.
+            Err(error) if error.is_timeout() => Err(self.not_gone()),
             Err(error) => Err(Failure::new(Trouble::Away, told(&error))),
         }
+    }
+
+    fn not_gone(&self) -> Failure {
+        let most = self.limits().stalled;
+        self.patience.silence(most, format!("no byte has gone for {most:?}"))
     }
 
     fn limits(&self) -> &Limits {

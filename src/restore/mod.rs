@@ -9,7 +9,7 @@ pub mod damage;
 mod object;
 mod worker;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,9 +58,9 @@ pub struct Restore {
     pub on_restored: OnRestored,
     /// Held for writing, it keeps any unfinished file out of the upload directory.
     pub gate: Arc<RwLock<()>>,
-    /// Entries whose objects the store did not give the last time: they come last, so that they cannot
-    /// use up the patience that others need.
-    pub last: HashSet<i64>,
+    /// How often the objects of these entries were asked for in vain before. They come last, so that
+    /// they cannot use up the patience that others need.
+    pub in_vain: HashMap<i64, u32>,
 }
 
 /// What a restore has done.
@@ -221,7 +221,7 @@ impl Restore {
             .filter(|missing| in_objects.contains(&missing.id))
             .copied()
             .collect();
-        in_objects.sort_by_key(|missing| self.last.contains(&missing.id));
+        in_objects.sort_by_key(|missing| self.in_vain.get(&missing.id));
         if report.stopped.is_some() {
             report.left.extend(in_objects);
         } else {

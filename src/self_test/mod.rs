@@ -7,7 +7,7 @@
 mod sample;
 mod scratch;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -237,7 +237,7 @@ impl SelfTest {
             health: self.health.clone(),
             on_restored: Arc::new(|_, _| {}),
             gate: Arc::default(),
-            last: HashSet::new(),
+            in_vain: HashMap::new(),
         };
         let report = restoring.act(&plan).await;
         if report.restored == files {

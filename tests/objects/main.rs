@@ -11,6 +11,7 @@ mod web;
 mod all_remote;
 mod damage;
 mod dead_endpoint;
+mod faults;
 mod large_files;
 mod place;
 mod refusals;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::count_lines;
-use crate::proxy::Proxy;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::proxy::Proxy;
 
 /// The trap's bound for a write after the cut.
 const RECOVERY: Duration = Duration::from_secs(5);
