@@ -40,6 +40,12 @@ impl Answers {
         }
     }
 
+    /// Whether it did not answer the last time. Then those that are under way are waited for before
+    /// another is asked for: they may tell enough.
+    pub fn are_in_doubt(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether it is worth asking.
     pub fn are_expected(&self) -> bool {
         self.0.load(Ordering::Relaxed) < PATIENCE

@@ -17,7 +17,8 @@ impl Worker {
         let mut downloads = FuturesUnordered::new();
         let mut waiting = entries.into_iter();
         loop {
-            while downloads.len() < DOWNLOADS
+            while (downloads.is_empty()
+                || downloads.len() < DOWNLOADS && !self.answers.are_in_doubt())
                 && let Some(entry) = waiting.next()
             {
                 if !self.answers.are_expected() {
