@@ -9,6 +9,8 @@ pub enum Trouble {
     Away,
     /// It is asked too much, or a quota is used up for now: try again later.
     Throttled,
+    /// The store cannot prove who it is, so it was told nothing: an operator must act.
+    Untrusted,
     /// Name, secret or rights are refused, or the bucket is not there: an operator must act.
     Denied,
     /// The store refuses a file of this size: the plan, or a limit of the product.
@@ -46,13 +48,18 @@ impl RemoteError {
     /// is this object that is at fault, and its neighbours must not suffer for it.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self.trouble, Trouble::Away | Trouble::Throttled | Trouble::Denied)
+        use Trouble::{Away, Denied, Throttled, Untrusted};
+        matches!(self.trouble, Away | Throttled | Untrusted | Denied)
     }
 
     /// Puts a failed request into our terms.
     pub(super) fn new(operation: impl Into<String>, failure: Failure) -> Self {
         let Failure { trouble, cause, retry_after, .. } = failure;
         let cure = match trouble {
+            Trouble::Untrusted => Some(
+                "install the package ca-certificates; where the store has an authority of its own, set \
+                 SSL_CERT_FILE to a file with its certificate",
+            ),
             Trouble::Away => Some("check the store's address and that it can be reached from here"),
             Trouble::Throttled => Some("wait, or raise the plan's limits"),
             Trouble::Denied => {

@@ -163,7 +163,13 @@ impl Http {
             }
             // The kernel has given up what it had taken from us.
             Err(error) if error.is_timeout() => Err(self.not_gone()),
-            Err(error) => Err(Failure::new(Trouble::Away, told(&error))),
+            Err(error) => {
+                let told = told(&error);
+                // The type is rustls' own, and hidden below two others.
+                let untrusted = told.contains("invalid peer certificate");
+                let trouble = if untrusted { Trouble::Untrusted } else { Trouble::Away };
+                Err(Failure::new(trouble, told))
+            }
         }
     }
 

@@ -101,7 +101,12 @@ impl ObjectEntry {
             Err(error) if matches!(error.trouble, Trouble::Missing | Trouble::Wrong) => {
                 return Err(Failed::Damaged(Reason::Object(error.to_string())));
             }
-            Err(error) if matches!(error.trouble, Trouble::Away | Trouble::Throttled) => {
+            Err(error)
+                if matches!(
+                    error.trouble,
+                    Trouble::Away | Trouble::Throttled | Trouble::Untrusted
+                ) =>
+            {
                 return Err(Failed::Away(error.to_string()));
             }
             Err(error) => return Err(Failed::Refused(error.to_string())),

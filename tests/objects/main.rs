@@ -16,6 +16,7 @@ mod large_files;
 mod place;
 mod refusals;
 mod skipped;
+mod tls;
 
 use support::database::Kind;
 
