@@ -33,6 +33,8 @@ use crate::uploads::UploadDir;
 pub struct RestoreProgress {
     /// Files to restore; `None` before there is a plan.
     pub planned: Option<u64>,
+    /// Files that earlier restores of this process have brought back.
+    pub before: u64,
     pub finished: bool,
 }
 
@@ -202,12 +204,14 @@ impl Parts {
         let began = Instant::now();
         let mut plan = self.plan().await?;
         let planned = plan.missing.len() as u64;
-        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished: false });
+        let before = Counters::get(&self.context.health.counters.restored_files);
+        let progress = RestoreProgress { planned: Some(planned), before, finished: false };
+        self.progress.send_replace(progress);
         let mut report = self.restoring().act(&plan).await;
         self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
         let finished = report.left.is_empty();
-        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished });
+        self.progress.send_replace(RestoreProgress { finished, ..progress });
         Ok(report)
     }
 
@@ -233,7 +237,8 @@ impl Parts {
     /// Learns what the cache holds, without restoring anything.
     pub async fn learn(&self) -> Result<(), StoreError> {
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
-        self.progress.send_replace(RestoreProgress { planned: Some(0), finished: true });
+        let progress = RestoreProgress { planned: Some(0), before: 0, finished: true };
+        self.progress.send_replace(progress);
         Ok(())
     }
 

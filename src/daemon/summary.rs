@@ -50,7 +50,7 @@ pub async fn run(parts: Arc<Parts>) {
             && progress_told.elapsed() >= Duration::from_secs(5)
         {
             progress_told = Instant::now();
-            let files = Counters::get(&counters.restored_files);
+            let files = Counters::get(&counters.restored_files) - progress.before;
             tracing::info!(event = "restore_progress", files, planned, "restoring");
         }
         match parts.context.health.database_away() {

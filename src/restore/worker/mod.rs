@@ -2,7 +2,7 @@
 
 mod objects;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ pub struct Done {
 
 /// A written file that has no name yet.
 struct Written {
+    id: i64,
     path: UploadPath,
     draft: Draft,
     mtime_ns: i64,
@@ -89,6 +90,8 @@ pub struct Worker {
     batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
     placer: Placer,
     buffer: Vec<u8>,
+    /// Entries of the batch that need nothing more, in case that the others are tried again.
+    settled: HashSet<i64>,
     done: Done,
 }
 
@@ -100,15 +103,18 @@ impl Worker {
         answers: Arc<Answers>,
     ) -> io::Result<Self> {
         let placer = Placer::new(&restore.upload_dir)?;
-        let (buffer, done) = (Vec::new(), Done::default());
-        Ok(Self { restore, stage, answers, batches, placer, buffer, done })
+        let (buffer, settled, done) = Default::default();
+        Ok(Self { restore, stage, answers, batches, placer, buffer, settled, done })
     }
 
     /// Restores batches until there are none, or until nothing more can be restored.
     pub async fn run(mut self) -> Done {
         while let Some(batch) = self.take() {
+            self.settled.clear();
             if let Err(stop) = self.patiently(&batch).await {
-                self.done.left.extend(batch);
+                let settled = &self.settled;
+                let left = batch.into_iter().filter(|missing| !settled.contains(&missing.id));
+                self.done.left.extend(left);
                 self.done.stopped = Some(stop);
                 break;
             }
@@ -156,7 +162,7 @@ impl Worker {
     async fn one_by_one(&mut self, batch: &[Missing], error: &StoreError) -> Result<(), Stop> {
         if let [alone] = batch {
             let path = format!("entry {}", alone.id);
-            self.note(Part::Failed { path, reason: error.to_string() });
+            self.note(alone.id, Part::Failed { path, reason: error.to_string() });
             return Ok(());
         }
         for missing in batch {
@@ -166,7 +172,11 @@ impl Worker {
     }
 
     async fn batch(&mut self, batch: &[Missing]) -> Result<(), Halt> {
-        let ids: Vec<i64> = batch.iter().map(|missing| missing.id).collect();
+        let ids = batch.iter().map(|missing| missing.id);
+        let ids: Vec<i64> = ids.filter(|id| !self.settled.contains(id)).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
         let store = self.restore.store.clone();
         let mut written = Vec::with_capacity(batch.len());
         let mut later = Later::default();
@@ -178,15 +188,15 @@ impl Worker {
                     match self.one(&row, &mut later) {
                         Ok(Some(file)) => written.push(file),
                         Ok(None) => {}
-                        Err(Refused::This(part)) => parts.push(part),
+                        Err(Refused::This(part)) => parts.push((row.id, part)),
                         Err(Refused::All(stop)) => halt = Some(stop),
                     }
                 }
             })
             .await
             .map_err(Halt::Store)?;
-        for part in parts {
-            self.note(part);
+        for (id, part) in parts {
+            self.note(id, part);
         }
         self.publish(written)?;
         if let Some(stop) = halt {
@@ -195,7 +205,7 @@ impl Worker {
         for entry in later.large {
             match self.large(&entry).await? {
                 Ok(file) => self.publish(vec![file])?,
-                Err(part) => self.note(part),
+                Err(part) => self.note(entry.id, part),
             }
         }
         match self.stage {
@@ -237,7 +247,7 @@ impl Worker {
         self.buffer = buffer;
         let draft = placed?;
         let (mtime_ns, mode, bytes) = (row.mtime_ns, row.mode, row.file_size);
-        Ok(Some(Written { path, draft, mtime_ns, mode, bytes }))
+        Ok(Some(Written { id: row.id, path, draft, mtime_ns, mode, bytes }))
     }
 
     fn draft(&mut self, path: &UploadPath, bytes: &[u8]) -> Result<Draft, Refused> {
@@ -273,8 +283,9 @@ impl Worker {
         if let Err(reason) = damage::check((bytes, hasher.finish()), expected) {
             return Ok(Err(damaged(entry.id, entry.path.as_str(), reason)));
         }
-        let LargeEntry { path, mtime_ns, mode, .. } = entry;
-        Ok(Ok(Written { path: path.clone(), draft, mtime_ns: *mtime_ns, mode: *mode, bytes }))
+        let (id, path) = (entry.id, entry.path.clone());
+        let (mtime_ns, mode) = (entry.mtime_ns, entry.mode);
+        Ok(Ok(Written { id, path, draft, mtime_ns, mode, bytes }))
     }
 
     /// Lets written files appear under their names.
@@ -287,7 +298,7 @@ impl Worker {
         if self.restore.durable && !written.is_empty() {
             self.placer.sync().map_err(|error| Halt::Stop(Stop::UploadDir(error)))?;
         }
-        for Written { path, draft, mtime_ns, mode, bytes } in written {
+        for Written { id, path, draft, mtime_ns, mode, bytes } in written {
             let part = match draft.publish(mtime_ns, mode) {
                 Ok(Published::Placed(stat)) => {
                     (self.restore.on_restored)(&path, &stat);
@@ -300,12 +311,14 @@ impl Worker {
                     Refused::All(stop) => return Err(Halt::Stop(stop)),
                 },
             };
-            self.note(part);
+            self.note(id, part);
         }
         Ok(())
     }
 
-    fn note(&mut self, part: Part) {
+    /// Says what became of an entry.
+    fn note(&mut self, id: i64, part: Part) {
+        self.settled.insert(id);
         let counters = &self.restore.health.counters;
         match &part {
             Part::Restored { bytes } => {
