@@ -75,6 +75,7 @@ pub(crate) struct Shared {
     /// The object store, where one is configured.
     pub objects: Option<Arc<Objects>>,
     remote_rest: object::Rest,
+    last_upload: object::LastUpload,
     limits: trouble::Limits,
     budget: Arc<Semaphore>,
 }
@@ -135,6 +136,7 @@ impl Capture {
             health,
             objects,
             remote_rest: object::Rest::default(),
+            last_upload: object::LastUpload::default(),
             limits: trouble::Limits::default(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();
@@ -203,7 +205,10 @@ impl Capture {
         let alive = self.check();
         if alive.is_ok() {
             // Running into the deadline is told by what is left over.
-            let _ = deadline.bound(self.idle()).await;
+            tokio::select! {
+                _ = deadline.bound(self.idle()) => {}
+                () = self.shared.last_upload.follow(deadline) => {}
+            }
         }
         let drained = self.shared.queue.close();
         let all_ended = async {

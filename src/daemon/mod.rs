@@ -2,6 +2,7 @@
 //!
 //! `run` puts an app beside it, `watch` runs it alone; the order of things is the same and is here.
 
+mod earlier;
 mod keeper;
 mod objects;
 mod state_file;
@@ -21,6 +22,7 @@ use crate::capture::scan::Scanner;
 use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
+use crate::daemon::earlier::Earlier;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
 use crate::restore::{self, PlanError, Report, Restore};
@@ -32,6 +34,8 @@ use crate::uploads::UploadDir;
 pub struct RestoreProgress {
     /// Files to restore; `None` before there is a plan.
     pub planned: Option<u64>,
+    /// Files that earlier restores of this process have brought back.
+    pub before: u64,
     pub finished: bool,
 }
 
@@ -44,6 +48,7 @@ pub struct Parts {
     /// Held for writing while the app is started: no unfinished file stands in the upload directory.
     pub gate: Arc<RwLock<()>>,
     pub progress: watch::Sender<RestoreProgress>,
+    earlier: std::sync::Mutex<Earlier>,
 }
 
 /// A running daemon.
@@ -83,6 +88,7 @@ impl Daemon {
             capture: std::sync::Mutex::new(Some(capture)),
             gate: Arc::default(),
             progress: watch::Sender::new(RestoreProgress::default()),
+            earlier: std::sync::Mutex::default(),
         });
         let summary = tokio::spawn(summary::run(parts.clone()));
         Ok(Self { parts, intake: None, keeper: None, summary })
@@ -197,13 +203,16 @@ impl Parts {
     /// Restores what is missing, and learns on the way what the cache holds.
     pub async fn restore(self: Arc<Self>) -> RestoreOutcome {
         let began = Instant::now();
-        let plan = self.plan().await?;
+        let mut plan = self.plan().await?;
         let planned = plan.missing.len() as u64;
-        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished: false });
-        let report = self.restoring().act(&plan).await;
+        let before = Counters::get(&self.context.health.counters.restored_files);
+        let progress = RestoreProgress { planned: Some(planned), before, finished: false };
+        self.progress.send_replace(progress);
+        let mut report = self.restoring().act(&plan).await;
+        self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
         let finished = report.left.is_empty();
-        self.progress.send_replace(RestoreProgress { planned: Some(planned), finished });
+        self.progress.send_replace(RestoreProgress { finished, ..progress });
         Ok(report)
     }
 
@@ -229,7 +238,8 @@ impl Parts {
     /// Learns what the cache holds, without restoring anything.
     pub async fn learn(&self) -> Result<(), StoreError> {
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
-        self.progress.send_replace(RestoreProgress { planned: Some(0), finished: true });
+        let progress = RestoreProgress { planned: Some(0), before: 0, finished: true };
+        self.progress.send_replace(progress);
         Ok(())
     }
 
@@ -250,7 +260,12 @@ impl Parts {
             health: self.context.health.clone(),
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
+            in_vain: self.earlier().in_vain.clone(),
         }
+    }
+
+    fn earlier(&self) -> std::sync::MutexGuard<'_, Earlier> {
+        self.earlier.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Scans a part of the upload directory, and tells what cannot be scanned.

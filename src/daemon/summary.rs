@@ -50,7 +50,7 @@ pub async fn run(parts: Arc<Parts>) {
             && progress_told.elapsed() >= Duration::from_secs(5)
         {
             progress_told = Instant::now();
-            let files = Counters::get(&counters.restored_files);
+            let files = Counters::get(&counters.restored_files) - progress.before;
             tracing::info!(event = "restore_progress", files, planned, "restoring");
         }
         match parts.context.health.database_away() {
@@ -93,7 +93,7 @@ pub fn tell_restore(plan: &Plan, report: &Report, took: Duration) {
     }
     let Report { restored, bytes, damaged, .. } = report;
     let refused = plan.refused + report.failed;
-    let (present, without_data) = (plan.present, plan.without_data);
+    let (present, without_data) = (plan.present + report.kept, plan.without_data);
     let took_ms = took.as_millis() as u64;
     tracing::info!(
         event = "restore_finished",

@@ -11,6 +11,7 @@ mod web;
 mod all_remote;
 mod damage;
 mod dead_endpoint;
+mod faults;
 mod interrupted;
 mod large_files;
 mod lifetime;
@@ -19,6 +20,7 @@ mod place;
 mod refusals;
 mod sharing;
 mod skipped;
+mod tls;
 
 use support::database::Kind;
 use support::program::Sandbox;

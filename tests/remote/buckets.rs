@@ -135,7 +135,7 @@ async fn a_blocking_reader_is_uploaded() {
     };
     let mut source = Blocking::new(std::io::Cursor::new(bytes));
     let url = remote.upload(&object, &mut source).await.unwrap().url;
-    assert_eq!(source.into_inner().unwrap().position(), object.length);
+    assert_eq!(source.into_inner().await.unwrap().position(), object.length);
     assert_eq!(download(&*remote, &url, object.length).await.unwrap().1, object.sha256);
 }
 
@@ -185,10 +185,10 @@ async fn wrong_keys_and_missing_buckets_are_an_operators_matter() {
 
 #[tokio::test]
 async fn nothing_but_our_own_objects_is_asked_for() {
-    let proxy = crate::proxy::Proxy::before(&server("IMAGECACHED_TEST_S3_FS"));
-    let remote = open(&bucket(&proxy.endpoint));
+    let proxy = crate::proxy::Proxy::http(&server("IMAGECACHED_TEST_S3_FS"));
+    let remote = open(&bucket(proxy.endpoint()));
     let ours = upload(&*remote, 5, 12).await.unwrap().url;
-    let before = proxy.connections();
+    let before = proxy.faults().requests().len();
     let (base, key) = ours.split_at(ours.len() - 65);
     let other = base.replace(BUCKET, "another-bucket");
     for url in [
@@ -211,6 +211,6 @@ async fn nothing_but_our_own_objects_is_asked_for() {
             assert_eq!(error.trouble, Trouble::Wrong, "{error}");
         }
     }
-    assert_eq!(proxy.connections(), before);
+    assert_eq!(proxy.faults().requests().len(), before);
     assert!(remote.owns(&ours));
 }
