@@ -123,10 +123,11 @@ impl Database {
             Kind::Postgres | Kind::PgBouncer => "SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND wait_event_type = 'Lock'"
                 .to_owned(),
+            // The server's list of waiting transactions is a copy that every look at it keeps from
+            // being renewed; the list of statements is not.
             Kind::MariaDb => format!(
-                "SELECT count(*) FROM information_schema.innodb_trx t
-                JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-                WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
+                "SELECT count(*) FROM information_schema.processlist
+                WHERE db = '{}' AND id <> connection_id() AND command <> 'Sleep' AND time_ms >= 100",
                 self.name
             ),
         };
