@@ -58,6 +58,52 @@ fn a_kill_before_the_delete_leaves_it_to_the_next_hour() {
     }
 }
 
+/// The object is there, nobody refers to it yet, and somebody is just about to.
+#[test]
+fn an_upload_that_is_under_way_keeps_its_object() {
+    for kind in DATABASES {
+        let server = CloudinaryServer::start();
+        let place = Place::cloudinary(&server).with("IMAGECACHED_REMOTE", "all");
+        let mut sandbox = place.sandbox(kind);
+        let content = noise(1, 3_000);
+        sandbox.write("a.jpg", &content);
+        sandbox.ok(&["cache-all"]);
+        let_go(&sandbox, "a.jpg");
+        let environment = std::mem::take(&mut sandbox.environment);
+        sandbox.ok(&["cleanup", "--yes"]);
+        sandbox.environment = environment;
+        assert_eq!((server.assets(), loose(&sandbox)), (1, 1), "{kind:?}");
+
+        let uploads = || server.seen().iter().filter(|call| call.ends_with("/upload")).count();
+        let before = uploads();
+        // The first one is the mark, and is answered as ever.
+        server.fault("raw/upload", Fault::Lie("etag", "".into()));
+        server.fault("raw/upload", Fault::Silence);
+        sandbox.write("b.jpg", &content);
+        let uploading = sandbox.start(&["cache-all"]);
+        wait_until("mark and upload", || uploads() == before + 2);
+        assert_eq!(claims(&sandbox), 1, "{kind:?}: claimed before the store is asked");
+        let (code, done) = told(&sandbox, &["cleanup", "--yes"]);
+        assert_eq!(code, Some(0), "{kind:?}: {done}");
+        assert!(done.contains("1 object left for later"), "{kind:?}: {done}");
+        assert_eq!((server.assets(), loose(&sandbox)), (1, 1), "{kind:?}");
+
+        // A claim that nobody gives back ends at last.
+        uploading.signal(9);
+        uploading.wait();
+        let past = match kind {
+            Kind::Postgres | Kind::PgBouncer => "now() - interval '3 days'",
+            Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 3 DAY",
+            Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-3 days')",
+        };
+        sandbox.sql(&format!("UPDATE image_cache_claim SET since = {past}"));
+        let done = sandbox.ok(&["cleanup", "--yes"]);
+        assert!(done.contains("1 object removed"), "{kind:?}: {done}");
+        assert_eq!((server.assets(), loose(&sandbox)), (0, 0), "{kind:?}");
+        sandbox.remove();
+    }
+}
+
 #[test]
 fn a_store_that_is_away_gets_its_removals_later() {
     for kind in DATABASES {
