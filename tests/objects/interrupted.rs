@@ -73,6 +73,12 @@ fn a_store_that_is_away_gets_its_removals_later() {
         let dead = Place::dead();
         let endpoint = dead.environment.into_iter().find(|(name, _)| name == "AWS_ENDPOINT");
         sandbox.environment.extend(endpoint);
+        let (code, shown) = told(&sandbox, &["cleanup"]);
+        assert_eq!(code, Some(0), "{kind:?}: {shown}");
+        assert!(
+            shown.contains("up to 3 objects in ") && shown.contains("objects stay: "),
+            "{shown}"
+        );
         let (code, done) = told(&sandbox, &["cleanup", "--yes"]);
         assert_eq!(code, Some(5), "{kind:?}: {done}");
         assert!(done.contains("3 entries removed") && done.contains("objects stay: "), "{done}");

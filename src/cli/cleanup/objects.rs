@@ -54,8 +54,12 @@ pub async fn expected(context: &Context, candidates: &Candidates) -> Result<Expe
     if !objects.may_remove() {
         kept = Some(Stop::SwitchedOff.to_string());
     } else if with_entries + loose > 0 {
-        let neighbours = objects.neighbours().await?;
-        kept = (!neighbours.all.is_empty()).then(|| Stop::Shared(neighbours).to_string());
+        kept = match objects.neighbours().await {
+            Ok(neighbours) if neighbours.all.is_empty() => None,
+            Ok(neighbours) => Some(Stop::Shared(neighbours).to_string()),
+            // It may be back when it comes to removing.
+            Err(trouble) => Some(trouble.to_string()),
+        };
     }
     Ok(Expected { place: objects.remote().describe(), with_entries, loose, kept, stay })
 }
