@@ -482,7 +482,8 @@ fn objects_that_do_not_come_hold_up_no_others() {
     }
     line.sandbox.wipe();
     let mut run = Running::start(line.sandbox.run(&["boot_deadline=3s"], "exec sleep 600"));
-    run.wait_for_log("event=app_started");
+    let first = run.wait_for_log("event=restore_finished");
+    assert!(first.contains("restored=0 ") && first.contains("left=60"), "{first}");
     // Those that were not asked for come with the next try.
     crate::support::program::wait_until("the others", || line.sandbox.files().len() == 48);
     let (_, log) = run.stop();

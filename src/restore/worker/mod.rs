@@ -227,7 +227,12 @@ impl Worker {
                 self.done.in_objects.extend(later.objects.iter().map(|entry| entry.id));
                 Ok(())
             }
-            Stage::Objects => self.objects(later.objects).await,
+            Stage::Objects => {
+                // The database gives rows in an order of its own, and those asked in vain come last.
+                let place = |id| batch.iter().position(|missing| missing.id == id);
+                later.objects.sort_by_key(|entry| place(entry.id));
+                self.objects(later.objects).await
+            }
         }
     }
 
