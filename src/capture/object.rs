@@ -129,18 +129,20 @@ pub async fn upload(
     source: &mut dyn Source,
 ) -> Result<Uploaded, Refused> {
     let content = entry.sha256;
-    // Before the store is asked for the object: one that is found there may be about to go.
-    let claim = match objects.claim(content).await {
-        Ok(claim) => claim,
-        Err(NoClaim::Store(error)) => return Err(Refused::Database(error)),
-        Err(NoClaim::Remote(error)) => {
+    // Before the store is asked for the object: one that is found there may be about to go. A claim that
+    // is granted after the bound ends by itself.
+    let claim = match shared.last_upload.0.bound(objects.claim(content)).await {
+        Some(Ok(claim)) => claim,
+        Some(Err(NoClaim::Store(error))) => return Err(Refused::Database(error)),
+        Some(Err(NoClaim::Remote(error))) => {
             note(shared, entry, &error);
             return Err(Refused::Elsewhere);
         }
-        Err(why @ (NoClaim::BeingRemoved | NoClaim::Young)) => {
+        Some(Err(why @ (NoClaim::BeingRemoved | NoClaim::Young))) => {
             trouble::object_refused(shared, &entry.path, &why.to_string());
             return Err(Refused::Elsewhere);
         }
+        None => return Err(too_late(shared, entry)),
     };
     match send(shared, objects.remote().as_ref(), entry, source).await {
         Ok(url) => Ok(Uploaded { content, url, claim }),
@@ -177,11 +179,13 @@ async fn send(
     source: &mut dyn Source,
 ) -> Result<String, Refused> {
     let uploaded = shared.last_upload.0.bound(upload_now(shared, remote, entry, source)).await;
-    uploaded.unwrap_or_else(|| {
-        let reason = "the program ends, and the object store has not taken it yet";
-        trouble::object_refused(shared, &entry.path, reason);
-        Err(Refused::Elsewhere)
-    })
+    uploaded.unwrap_or_else(|| Err(too_late(shared, entry)))
+}
+
+fn too_late(shared: &Shared, entry: &NewEntry) -> Refused {
+    let reason = "the program ends, and the object store has not taken it yet";
+    trouble::object_refused(shared, &entry.path, reason);
+    Refused::Elsewhere
 }
 
 async fn upload_now(
