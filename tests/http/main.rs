@@ -1,9 +1,12 @@
 //! HTTP through the real program: who is let in, what is bounded, and that nothing of it harms uploads.
 
+mod api;
 mod bounds;
 mod flush;
 mod gate;
 mod load;
+mod metrics;
+mod schema;
 mod server;
 mod start;
 #[path = "../support/mod.rs"]

@@ -83,7 +83,12 @@ impl IntoResponses for Refusals {
             (503, "The database, or something else that is needed, is away."),
             (507, "The database is full."),
         ];
-        told.iter().map(|(status, text)| (status.to_string(), problem(text))).collect()
+        // The parser itself answers so, without a word.
+        let head = utoipa::openapi::ResponseBuilder::new().description(
+            "The head of the request, path and query included, is larger than 16 KiB.",
+        );
+        let told = told.iter().map(|(status, text)| (status.to_string(), problem(text)));
+        told.chain([("431".to_owned(), head.build().into())]).collect()
     }
 }
 

@@ -106,10 +106,12 @@ pub struct Wanted {
     /// most: a page may be short, or empty, and have a next one.
     on_disk: Option<bool>,
     #[serde(default)]
-    #[param(inline, default = "path")]
+    /// By what; the path, unless said otherwise. The id breaks ties.
+    #[param(inline, required = false)]
     sort: By,
     #[serde(default)]
-    #[param(inline, default = "asc")]
+    /// Rising, unless said otherwise.
+    #[param(inline, required = false)]
     order: Order,
     /// Most entries of this answer.
     #[serde(default = "fifty")]

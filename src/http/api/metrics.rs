@@ -213,7 +213,7 @@ impl Figures {
             writer.gauge("last_capture_timestamp", Some(Unit::Seconds), help, seconds)?;
         }
         let latencies = self.health.latencies();
-        let bounds = BOUNDS.into_iter().chain([f64::MAX]);
+        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(latencies.buckets).collect();
         let help = "From the moment that a file was closed to the commit of its entry.";
         let kind = MetricType::Histogram;

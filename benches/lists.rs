@@ -1,0 +1,177 @@
+//! What lists, searches and figures cost at 100,000 entries, on each database.
+//!
+//!     tests/with-services cargo bench --bench lists
+//!
+//! Prints milliseconds for each call: the median of fifteen, and the slowest. 4,000 of the entries have payloads
+//! of 4 to 80 KB, the others of half a kilobyte to two, which lie among the rows themselves. Of SQLite it also
+//! prints how many megabytes a call reads: the file has some hundreds.
+
+#[path = "../tests/support/database.rs"]
+#[allow(dead_code, reason = "tests ask for more")]
+mod database;
+
+use std::time::Instant;
+
+use database::{Database, Kind};
+use imagecached::model::entry::PayloadKind;
+use imagecached::store::{ListQuery, Sort, Store};
+
+const ENTRIES: u32 = 100_000;
+
+/// What goes into each row, by its number `n`: written in the words of one database.
+struct Words {
+    numbers: &'static str,
+    hex: &'static str,
+    payload: &'static str,
+    ago: &'static str,
+    extra: (&'static str, &'static str),
+}
+
+const SQLITE: Words = Words {
+    numbers: "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 100000)",
+    hex: "printf('%08x', n * 2654435761 % 4294967296)",
+    payload: "printf('%.*c', SIZE, 'A')",
+    ago: "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || (n % DAYS) || ' days', '-' || (n % 86000) || ' seconds')",
+    extra: ("", ""),
+};
+
+const POSTGRES: Words = Words {
+    numbers: "WITH number (n) AS (SELECT generate_series(1, 100000))",
+    hex: "lpad(to_hex(n::bigint * 2654435761 % 4294967296), 8, '0')",
+    payload: "repeat('A', SIZE)",
+    ago: "now() - interval '1 day' * (n % DAYS) - interval '1 second' * (n % 86000)",
+    extra: ("", ""),
+};
+
+const MARIADB: Words = Words {
+    numbers: "",
+    hex: "LPAD(HEX(n * 2654435761 % 4294967296), 8, '0')",
+    payload: "REPEAT('A', SIZE)",
+    ago: "UTC_TIMESTAMP(6) - INTERVAL (n % DAYS) DAY - INTERVAL (n % 86000) SECOND",
+    extra: (", path_hash", ", UNHEX(SHA2(CONCAT('products/', HEX, '/', n, '.jpg'), 256))"),
+};
+
+async fn fill(database: &Database) {
+    let (words, join) = match database.kind {
+        Kind::Sqlite => (&SQLITE, "||"),
+        Kind::MariaDb => (&MARIADB, ","),
+        _ => (&POSTGRES, "||"),
+    };
+    let size = "(CASE WHEN n % 25 = 0 THEN 5400 + n * 37 % 101000 ELSE 700 + n % 2000 END)";
+    let path = match join {
+        "||" => format!("'products/' || {} || '/' || n || '.jpg'", words.hex),
+        _ => format!("CONCAT('products/', {}, '/', n, '.jpg')", words.hex),
+    };
+    let ago = |days: &str| words.ago.replace("DAYS", days);
+    let numbers = match database.kind {
+        Kind::MariaDb => "FROM (SELECT seq AS n FROM seq_1_to_100000) number",
+        _ => "FROM number",
+    };
+    let select = format!(
+        "SELECT {path}, n * 7919 % 9000000, CASE WHEN n % 9 = 0 THEN 'image/png' ELSE 'image/jpeg' END,
+            {}, {}, {}, '', CASE WHEN n % 50 = 7 THEN NULL ELSE {} END{} {numbers}",
+        ago("700"),
+        ago("300"),
+        ago("120"),
+        words.payload.replace("SIZE", size),
+        words.extra.1.replace("HEX,", &format!("{},", words.hex)),
+    );
+    let insert = format!(
+        "INSERT INTO image_cache (original_path, file_size, content_type_header, created_at, updated_at,
+            last_accessed, sha256, image_data{})",
+        words.extra.0
+    );
+    let sql = match database.kind {
+        Kind::MariaDb => format!("{insert} {select}"),
+        _ => format!("{} {insert} {select}", words.numbers),
+    };
+    database.run(&sql).await;
+    // As the servers do by themselves after a while.
+    match database.kind {
+        Kind::MariaDb => database.run("ANALYZE TABLE image_cache").await,
+        Kind::Sqlite => {}
+        _ => database.run("ANALYZE image_cache").await,
+    }
+}
+
+/// Bytes that this process has read.
+fn bytes_read() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// Calls it again and again, and prints the times.
+async fn time<T>(name: &str, mut call: impl AsyncFnMut() -> T) {
+    call().await;
+    let mut times = Vec::new();
+    let before = bytes_read();
+    for _ in 0..15 {
+        let began = Instant::now();
+        call().await;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    let read = (bytes_read() - before) as f64 / 15e6;
+    times.sort_by(f64::total_cmp);
+    println!("  {name:<34} {:8.1} ms {:8.1} ms {read:8.1} MB", times[7], times[14]);
+}
+
+async fn measure(kind: Kind) {
+    let database = Database::fresh(kind).await;
+    let store = database.open();
+    store.migrate().await.unwrap();
+    fill(&database).await;
+    assert_eq!(store.totals().await.unwrap().entries, u64::from(ENTRIES));
+    println!("{}: {ENTRIES} entries{:>30}{:>12}{:>12}", store.product(), "median", "slowest", "read");
+    figures(&*store).await;
+    let page = || ListQuery { limit: Some(50), ..ListQuery::default() };
+    let sorts = [
+        ("newest first", Sort::Updated, true),
+        ("by path", Sort::Path, false),
+        ("largest first", Sort::Size, true),
+        ("by creation", Sort::Created, false),
+        ("longest unused first", Sort::Accessed, false),
+    ];
+    for (name, sort, descending) in sorts {
+        let query = ListQuery { sort, descending, ..page() };
+        list(&*store, name, &query).await;
+        let deep = ListQuery { offset: 50_000, limit: Some(1), ..query.clone() };
+        let after = store.page(&deep).await.unwrap().next;
+        list(&*store, &format!("{name}, from the middle"), &ListQuery { after, ..query }).await;
+    }
+    let newest = || ListQuery { sort: Sort::Updated, descending: true, ..page() };
+    let search = |text: &str| Some(text.to_owned());
+    for (name, query) in [
+        ("search, all match", ListQuery { search: search("jpg"), ..page() }),
+        ("search, one matches", ListQuery { search: search("/77777.jpg"), ..page() }),
+        ("search, none matches", ListQuery { search: search("no such"), ..newest() }),
+        ("search, largest first", ListQuery { search: search("7"), sort: Sort::Size, ..page() }),
+        ("type", ListQuery { mime: search("image/png"), ..page() }),
+        ("type, none has it", ListQuery { mime: search("video/"), ..newest() }),
+        ("in chunks: none", ListQuery { payload: Some(PayloadKind::Chunks), ..page() }),
+        ("without data", ListQuery { has_data: Some(false), ..newest() }),
+        ("unused for 90 days", ListQuery { not_accessed_days: Some(90), ..page() }),
+    ] {
+        list(&*store, name, &query).await;
+        time(&format!("{name}: count"), async || store.count(&query, 100_001).await.unwrap()).await;
+    }
+    store.close().await;
+    database.remove().await;
+}
+
+async fn figures(store: &dyn Store) {
+    time("totals", async || store.totals().await.unwrap()).await;
+    time("growth of 90 days", async || store.growth(90).await.unwrap()).await;
+    time("growth of two years", async || store.growth(730).await.unwrap()).await;
+}
+
+async fn list(store: &dyn Store, name: &str, query: &ListQuery) {
+    time(name, async || store.page(query).await.unwrap()).await;
+}
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MariaDb] {
+        runtime.block_on(measure(kind));
+    }
+}
