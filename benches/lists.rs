@@ -122,7 +122,13 @@ async fn measure(kind: Kind) {
     store.migrate().await.unwrap();
     fill(&database).await;
     assert_eq!(store.totals().await.unwrap().entries, u64::from(ENTRIES));
-    println!("{}: {ENTRIES} entries{:>30}{:>12}{:>12}", store.product(), "median", "slowest", "read");
+    println!(
+        "{}: {ENTRIES} entries{:>30}{:>12}{:>12}",
+        store.product(),
+        "median",
+        "slowest",
+        "read"
+    );
     figures(&*store).await;
     let page = || ListQuery { limit: Some(50), ..ListQuery::default() };
     let sorts = [

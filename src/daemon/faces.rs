@@ -12,18 +12,22 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::daemon::{Guarding, Parts};
+use crate::doctor::Patient;
 use crate::http::gate::{Gate, token::Token};
 use crate::http::{self, Guard, Site};
 
 /// An address that cannot be had is tried again after so long, and at most: the process that is being
 /// replaced may still have it.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// By so much HTTP gives way to what is as busy.
+const NICE: i32 = 10;
 
 /// Answers that are under way at the end have so long.
 const LAST_ANSWERS: Duration = Duration::from_millis(700);
@@ -65,7 +69,7 @@ impl Faces {
             tell_unavailable(address, reason);
             return None;
         }
-        let guard = Arc::new(Guarding(parts.clone()));
+        let guard = Arc::new(Guarding::new(parts.clone()));
         let door = match Door::new(context, Some(guard), address) {
             Ok(door) => door,
             Err(Failure { message, .. }) => {
@@ -76,7 +80,7 @@ impl Faces {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             if let Some(listener) = bind_at_last(address, stopped.clone()).await {
-                door.answer(listener, stopped).await;
+                door.answer_aside(listener, stopped).await;
             }
         });
         Some(Self { stop, task })
@@ -129,14 +133,17 @@ impl Door {
             None => context.store.clone(),
         };
         let site = Site {
-            store,
+            store: store.clone(),
             remote: context.remote.clone(),
             objects: context.objects.clone(),
             health: context.health.clone(),
             guard,
             gate: Arc::new(Gate::new(token, address)),
             prefix: context.settings.http.prefix.clone(),
-            patient: Box::new(patient),
+            patient: {
+                let store = store.clone();
+                Box::new(move || Patient { store: store.clone(), ..patient() })
+            },
         };
         Ok(Self { site, made_token: given.is_none() })
     }
@@ -153,6 +160,34 @@ impl Door {
                 event = "failed",
                 "HTTP has failed: restart it; files are not affected"
             );
+        }
+    }
+
+    /// As [`Door::answer`], on a thread of its own that gives way to all others: whatever is asked for, the
+    /// app and its uploads come first.
+    async fn answer_aside(self, listener: TcpListener, stopped: watch::Receiver<bool>) {
+        let (ended, end) = oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let started = listener.into_std().and_then(|listener| {
+            let runtime = runtime?;
+            std::thread::Builder::new().name("http".into()).spawn(move || {
+                // Dropped with the thread, however it ends.
+                let _ended = ended;
+                // Of this thread alone. Without it, it works all the same.
+                let _ = rustix::process::nice(NICE);
+                runtime.block_on(async move {
+                    if let Ok(listener) = TcpListener::from_std(listener) {
+                        self.answer(listener, stopped).await;
+                    }
+                });
+                runtime.shutdown_background();
+            })
+        });
+        match started {
+            Ok(_) => drop(end.await),
+            Err(error) => {
+                tracing::error!(event = "failed", reason = %error, "no thread for HTTP");
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 
 use crate::capture;
 use crate::daemon::Parts;
@@ -15,46 +16,92 @@ use crate::uploads::UploadDir;
 /// How long a call waits for a database that is away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The daemon, as HTTP asks it.
-pub struct Guarding(pub Arc<Parts>);
+/// The daemon, as HTTP asks it. The work is done by the daemon's own runtime: HTTP's may end before the
+/// connections that were opened for it.
+pub struct Guarding {
+    parts: Arc<Parts>,
+    runtime: Handle,
+}
+
+impl Guarding {
+    /// For this daemon, whose runtime is the one of the caller.
+    #[must_use]
+    pub fn new(parts: Arc<Parts>) -> Self {
+        Self { parts, runtime: Handle::current() }
+    }
+
+    /// Has the daemon do this, to its end: also when nobody waits for it any longer.
+    async fn there<T, F>(&self, work: impl FnOnce(Arc<Parts>) -> F) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let work = self.runtime.spawn(work(self.parts.clone()));
+        work.await.expect("what the daemon does for HTTP does not panic, and is not aborted")
+    }
+}
 
 #[async_trait]
 impl Guard for Guarding {
     fn upload_dir(&self) -> &UploadDir {
-        &self.0.upload_dir
+        &self.parts.upload_dir
     }
 
     fn state(&self) -> GuardState {
-        let (unsaved, oldest_unsaved) = self.0.scanner.unsaved();
-        let progress = *self.0.progress.borrow();
+        let (unsaved, oldest_unsaved) = self.parts.scanner.unsaved();
+        let progress = *self.parts.progress.borrow();
         GuardState {
             unsaved,
             oldest_unsaved,
             restore_planned: progress.planned,
-            restore_done: progress.restored(&self.0.context.health.counters),
+            restore_done: progress.restored(&self.parts.context.health.counters),
             restore_finished: progress.finished,
         }
     }
 
     async fn cache_all(&self) -> Result<Tally, String> {
-        let parts = &self.0;
-        parts.know_the_cache(Instant::now() + PATIENCE).await?;
-        let tally = capture::cache_all(&parts.scanner).await.map_err(|error| {
-            let root = parts.upload_dir.root().display();
+        self.there(|parts| async move { parts.cache_all().await }).await
+    }
+
+    async fn cache_again(&self, paths: &[UploadPath]) -> Result<Tally, String> {
+        let paths = paths.to_vec();
+        self.there(|parts| async move {
+            parts.know_the_cache(Instant::now() + PATIENCE).await?;
+            Ok(as_told(capture::cache_again(&parts.scanner, &paths).await))
+        })
+        .await
+    }
+
+    async fn restore(&self, ids: Option<&[i64]>) -> Result<Restored, String> {
+        let ids = ids.map(<[i64]>::to_vec);
+        self.there(|parts| async move { parts.restore_for(ids.as_deref()).await }).await
+    }
+
+    async fn flush(&self, limit: Duration) -> Flushed {
+        let deadline = Instant::now() + limit;
+        self.there(move |parts| async move {
+            let known = parts.know_the_cache(deadline).await;
+            let flushed = capture::flush(&parts.scanner, parts.hearing.get(), deadline).await;
+            let capture::Flushed { safe, unsaved, examples, unsure } = flushed;
+            Flushed { safe, unsaved, examples, unsure: known.err().or(unsure) }
+        })
+        .await
+    }
+}
+
+impl Parts {
+    async fn cache_all(&self) -> Result<Tally, String> {
+        self.know_the_cache(Instant::now() + PATIENCE).await?;
+        let tally = capture::cache_all(&self.scanner).await.map_err(|error| {
+            let root = self.upload_dir.root().display();
             format!("cannot read the upload directory {root}: {error}")
         })?;
         Ok(as_told(tally))
     }
 
-    async fn cache_again(&self, paths: &[UploadPath]) -> Result<Tally, String> {
-        self.0.know_the_cache(Instant::now() + PATIENCE).await?;
-        Ok(as_told(capture::cache_again(&self.0.scanner, paths).await))
-    }
-
-    async fn restore(&self, ids: Option<&[i64]>) -> Result<Restored, String> {
-        let parts = &self.0;
-        parts.know_the_cache(Instant::now() + PATIENCE).await?;
-        let mut restoring = parts.restoring();
+    async fn restore_for(&self, ids: Option<&[i64]>) -> Result<Restored, String> {
+        self.know_the_cache(Instant::now() + PATIENCE).await?;
+        let mut restoring = self.restoring();
         restoring.patience = Some(PATIENCE);
         let (plan, report) = match ids {
             Some(ids) => {
@@ -64,9 +111,9 @@ impl Guard for Guarding {
             }
             None => {
                 // One that waits for the database may go on for long.
-                let turn = parts.restores.try_lock();
+                let turn = self.restores.try_lock();
                 let turn = turn.map_err(|_| "a restore is under way already".to_owned())?;
-                let restored = parts.restore_with(restoring, turn).await;
+                let restored = self.restore_with(restoring, turn).await;
                 restored.map_err(|error| error.to_string())?
             }
         };
@@ -81,17 +128,6 @@ impl Guard for Guarding {
         })
     }
 
-    async fn flush(&self, limit: Duration) -> Flushed {
-        let deadline = Instant::now() + limit;
-        let parts = &self.0;
-        let known = parts.know_the_cache(deadline).await;
-        let flushed = capture::flush(&parts.scanner, parts.hearing.get(), deadline).await;
-        let capture::Flushed { safe, unsaved, examples, unsure } = flushed;
-        Flushed { safe, unsaved, examples, unsure: known.err().or(unsure) }
-    }
-}
-
-impl Parts {
     /// Waits until it is known what the cache holds: before that every file would seem new.
     async fn know_the_cache(&self, deadline: Instant) -> Result<(), String> {
         let mut progress = self.progress.subscribe();

@@ -29,7 +29,6 @@ pub use site::{Flushed, Guard, GuardState, Restored, Site, Tally};
 use crate::http::gate::{Gate, Rule, pass};
 
 /// Everything that is answered.
-#[must_use]
 pub fn router(site: Arc<Site>) -> Router {
     let guarded = |routes: Router, rule: Rule| {
         // A layer over no routes is a mistake, as axum sees it.

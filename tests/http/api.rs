@@ -81,9 +81,8 @@ fn every_call_answers_with_and_without_the_slash_at_its_end() {
 fn the_status_agrees_with_the_command() {
     let server = with_files(&["inline_limit=16"], &[("a.png", PIXEL), ("b.txt", b"text")]);
     server.call("POST", "/flush/");
-    let print = || -> Value {
-        serde_json::from_str(&server.sandbox.ok(&["status", "--json"])).unwrap()
-    };
+    let print =
+        || -> Value { serde_json::from_str(&server.sandbox.ok(&["status", "--json"])).unwrap() };
     wait_until("the daemon has written its state down", || print()["daemon"]["unsaved"] == 0);
     let (called, printed) = (server.read("/status/").json(), print());
     let shared: Vec<&String> =

@@ -46,7 +46,7 @@ fn daemon(sandbox: &Sandbox) -> Here {
         daemon.parts.store_is_ready();
         daemon.watch().unwrap();
         daemon.keep(Begun { store_ready: true, learn_only: true, ..Begun::default() });
-        let guard = Guarding(daemon.parts.clone());
+        let guard = Guarding::new(daemon.parts.clone());
         Here { daemon, guard }
     })
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod bounds;
+mod doors;
 mod flush;
 mod gate;
 mod load;

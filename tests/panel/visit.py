@@ -18,6 +18,9 @@ from browser import launch
 PANEL, TOKEN = os.environ["PANEL"], os.environ["TOKEN"]
 UPLOADS, PICTURES = Path(os.environ["UPLOADS"]), Path(os.environ["PICTURES"])
 LOST, OLD, DAMAGED = os.environ["LOST"], os.environ["OLD"], os.environ["DAMAGED"]
+# A machine that runs tests may be busy.
+expect.set_options(timeout=60_000)
+
 ORIGIN = "/".join(PANEL.split("/")[:3]) + "/"
 
 LANGUAGES = {"en": "en-GB", "fa": "fa-IR"}

@@ -7,8 +7,8 @@ use imagecached::model::Digest;
 use imagecached::remote::{Blocking, NewObject, Remote, Trouble};
 
 use crate::support::{
-    BUCKET, KEY_ID, Noise, SECRET, bucket, download, listed, marks_come_and_go, open, round_trip,
-    server, store, unique, upload,
+    BUCKET, KEY_ID, Noise, SECRET, bucket, download, listed, marks_come_and_go, open,
+    open_patiently, round_trip, server, store, unique, upload,
 };
 
 /// Makes a test of every case for every kind of bucket.
@@ -24,7 +24,7 @@ macro_rules! contract {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(&open(&$store)).await;
+                    super::$case(&open_patiently(&$store)).await;
                 }
             )*
         }
@@ -125,7 +125,7 @@ async fn marks_are_no_objects(remote: &Arc<dyn Remote>) {
 
 #[tokio::test]
 async fn a_blocking_reader_is_uploaded() {
-    let remote = open(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
+    let remote = open_patiently(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
     let bytes = vec![42; 9 << 20];
     let object = NewObject {
         sha256: Digest::of(&bytes),
@@ -141,7 +141,7 @@ async fn a_blocking_reader_is_uploaded() {
 
 #[tokio::test]
 async fn a_sink_that_takes_no_more_ends_the_download() {
-    let remote = open(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
+    let remote = open_patiently(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
     let url = upload(&*remote, 1 << 20, 11).await.unwrap().url;
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
     let mut full = Some(full);

@@ -62,6 +62,13 @@ pub fn open(store: &ObjectStore) -> Arc<dyn Remote> {
     remote::open_with(store, limits()).unwrap()
 }
 
+/// As [`open`], for what is asked of real servers: they may be busy with other tests.
+pub fn open_patiently(store: &ObjectStore) -> Arc<dyn Remote> {
+    let long = Duration::from_secs(30);
+    let limits = Limits { stalled: long, silence: long, in_silence: 3 * long, ..limits() };
+    remote::open_with(store, limits).unwrap()
+}
+
 /// A content that is made while it is read.
 pub struct Noise {
     left: u64,

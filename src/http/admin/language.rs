@@ -137,7 +137,8 @@ impl Language {
             ..9.95 => (format!("{seconds:.1}"), text.second),
             _ => (format!("{seconds:.0}"), text.second),
         };
-        format!("{}\u{a0}{unit}", self.digits(&number))
+        let number = number.strip_suffix(".0").unwrap_or(&number);
+        format!("{}\u{a0}{unit}", self.digits(number))
     }
 
     /// How long something has lasted, in its largest unit: `3 min`.

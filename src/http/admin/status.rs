@@ -115,6 +115,14 @@ mod tests {
             english(None, false),
             english(None, true),
         ];
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r"
+        good: Everything is safe | Every upload that was seen is in the database.
+        calm: 1 file is on its way to the database | The oldest has been waiting for 2 s.
+        warning: 3 files are not safe yet | The oldest has been waiting for 5 min.
+        warning: The database is away | Nothing waits for it now. New uploads stay on the disk until it is back.
+        bad: The database is away, and 1 file is not safe | What waits is on the disk only. Do not stop this container before the database is back.
+        calm: This is a look into the database | This process has no upload directory. Whether every upload is safe is known to the one beside the app.
+        bad: The database is away | There is nothing to show before it is back.
+        ");
     }
 }

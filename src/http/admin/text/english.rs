@@ -77,7 +77,7 @@ pub static ENGLISH: Texts = Texts {
         1 => "The database is away, and 1 file is not safe".into(),
         _ => format!("The database is away, and {} are not safe", files(unsaved)),
     },
-    do_not_stop: "They wait on the disk. Do not stop this container before the database is back.",
+    do_not_stop: "What waits is on the disk only. Do not stop this container before the database is back.",
     nobody_guards: "This is a look into the database",
     nobody_guards_detail: "This process has no upload directory. Whether every upload is safe is known to \
                            the one beside the app.",

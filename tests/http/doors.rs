@@ -1,0 +1,119 @@
+//! The API's own doors: who may call what, and that an upload never acts as a page.
+
+use crate::server::{PREFIX, Server, TOKEN};
+use crate::support::database::Kind;
+use crate::support::program::Sandbox;
+
+fn bearer() -> String {
+    format!("Authorization: Bearer {TOKEN}")
+}
+
+const READS: [&str; 4] = ["status/", "entries/", "entries/1/", "entries/1/content"];
+
+const CHANGES: [&str; 6] = [
+    "POST cache-all/",
+    "POST restore/",
+    "POST cleanup/",
+    "POST flush/",
+    "DELETE entries/1/",
+    "POST entries/1/restore/",
+];
+
+fn change(server: &Server, call: &str, headers: &[&str]) -> u16 {
+    let (method, path) = call.split_once(' ').unwrap();
+    server.ask(&format!("{method} {PREFIX}/{path}"), headers, "").status
+}
+
+#[test]
+fn a_call_that_changes_something_without_the_token() {
+    let server = Server::watch(&[]);
+    server.sandbox.write("a.jpg", b"a");
+    server.sandbox.wait_for_entries(1);
+    let cookie = server.log_in();
+    for call in CHANGES {
+        assert_eq!(change(&server, call, &[]), 401, "{call}");
+        assert_eq!(change(&server, call, &["Authorization: Bearer wrong"]), 401, "{call}");
+        // A browser's session alone is what another site's form would bring.
+        assert_eq!(change(&server, call, &[&cookie]), 403, "{call}");
+        assert_eq!(
+            change(&server, call, &[&bearer(), "Origin: http://evil.example"]),
+            403,
+            "{call}"
+        );
+    }
+    assert_eq!(server.sandbox.paths(), ["a.jpg"]);
+    assert_eq!(change(&server, "DELETE entries/1/", &[&bearer()]), 204);
+    server.end();
+}
+
+#[test]
+fn a_read_beyond_loopback_without_the_token() {
+    let server = Server::start("watch", "0.0.0.0:0", &[]);
+    server.sandbox.write("a.jpg", b"a");
+    server.sandbox.wait_for_entries(1);
+    let below = READS.iter().map(|path| format!("{PREFIX}/{path}"));
+    for path in below.chain(["/metrics".to_owned(), format!("{PREFIX}/openapi.json")]) {
+        assert_eq!(server.get(&path, &[]).status, 401, "{path}");
+        assert_eq!(server.get(&path, &[&bearer()]).status, 200, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(server.get(path, &[]).status, 200, "{path}");
+    }
+    server.end();
+}
+
+#[test]
+fn an_uploaded_page_or_drawing_that_wants_to_run() {
+    let server = Server::watch(&[]);
+    let script = "<script>alert(1)</script>";
+    let files = [
+        ("page.html", format!("<!doctype html><html><body>{script}</body></html>")),
+        ("drawing.svg", format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{script}</svg>")),
+        ("feed.xml", format!("<?xml version=\"1.0\"?><x>{script}</x>")),
+        ("page.jpg", format!("<!doctype html><html><body>{script}</body></html>")),
+        ("page.xhtml", format!("<html xmlns=\"http://www.w3.org/1999/xhtml\">{script}</html>")),
+    ];
+    for (name, content) in &files {
+        server.sandbox.write(name, content.as_bytes());
+    }
+    server.sandbox.wait_for_entries(files.len());
+    for id in 1..=files.len() {
+        let answer = server.get(&format!("{PREFIX}/entries/{id}/content"), &[]);
+        assert_eq!(answer.status, 200, "{}", answer.head);
+        let head = answer.head.to_lowercase();
+        for line in [
+            "content-security-policy: sandbox;",
+            "content-disposition: attachment",
+            "x-content-type-options: nosniff",
+        ] {
+            assert!(head.contains(line), "{id} {line}: {head}");
+        }
+    }
+    server.end();
+}
+
+#[test]
+fn flush_answers_over_http_when_the_file_is_in_the_database() {
+    let server = Server::watch(&["scan_interval=1h"]);
+    for n in 0..20 {
+        server.sandbox.write(&format!("new/{n}/a.jpg"), b"bytes");
+        let answer = server.ask(&format!("POST {PREFIX}/flush/?timeout=60"), &[&bearer()], "");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(server.sandbox.paths().len(), n + 1);
+    }
+    server.end();
+}
+
+#[test]
+fn serve_without_its_database_is_alive_and_not_ready_and_lacks_the_directory() {
+    let mut sandbox = Sandbox::new(Kind::Sqlite);
+    sandbox.environment.push(("DATABASE_URL".into(), "postgres://u:s3cret@127.0.0.1:1/db".into()));
+    sandbox.environment.push(("IMAGECACHED_TOKEN".into(), TOKEN.into()));
+    let server = Server::of(sandbox, "serve", "127.0.0.1:0", &["database_wait=1s"]);
+    assert_eq!(server.get("/healthz", &[]).status, 200);
+    let ready = server.get("/readyz", &[]);
+    assert_eq!(ready.status, 503, "{}", ready.body);
+    assert!(!ready.body.contains("s3cret"), "{}", ready.body);
+    assert_eq!(change(&server, "POST flush/", &[&bearer()]), 409);
+    server.end();
+}
