@@ -91,7 +91,7 @@ impl Language {
         let plain = number.to_string();
         let mut grouped = String::with_capacity(plain.len() * 4 / 3);
         for (at, digit) in plain.chars().enumerate() {
-            if at > 0 && (plain.len() - at) % 3 == 0 {
+            if at > 0 && (plain.len() - at).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);
