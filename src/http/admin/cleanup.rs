@@ -93,7 +93,7 @@ pub async fn carry_out(
     let candidates = find(site.store.as_ref(), guard.upload_dir(), days).await?;
     let removed = remove(site.store.as_ref(), &candidates).await?;
     remove_loose_objects(&site);
-    tracing::info!(event = "cleanup", removed, days, "entries removed from the admin panel");
+    tracing::info!(event = "removed", removed, days, "entries removed from the admin panel");
     let to = format!("{}/admin/cleanup/", site.prefix);
     Ok(done(&site, &headers, &to, &Message::Cleaned(removed)))
 }
