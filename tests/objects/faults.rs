@@ -225,7 +225,7 @@ fn uploads_to_a_store_that_is_out_of_order_go_to_the_database() {
             "asked to wait for hours",
             0,
             "PUT",
-            &[Fault::status(429, "Retry-After: 9999\r\n", "")],
+            &ever(Fault::status(429, "Retry-After: 9999\r\n", "")),
         ),
     ]);
 }
