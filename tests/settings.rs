@@ -394,7 +394,7 @@ fn bucket_option(place: &Place, option: &str) -> (String, Option<String>) {
 fn without_an_object_store_large_files_go_into_chunks() {
     let remote = Place::new().load().settings.remote;
     assert_eq!((remote.store, remote.large_files), (None, LargeFiles::Chunks));
-    assert_eq!(remote.files, RemoteFiles::Large);
+    assert_eq!((remote.files, remote.remove_objects), (RemoteFiles::Large, true));
     let skip = Place::new().env("IMAGECACHED_LARGE_FILES", "skip").load().settings.remote;
     assert_eq!(skip.large_files, LargeFiles::Skip);
 }

@@ -43,6 +43,16 @@ impl Deadline {
         }
     }
 
+    /// Calls `f` with the moment, and again whenever it is brought forward; never returns.
+    pub async fn follow(&self, mut f: impl FnMut(Instant)) {
+        let mut changes = self.0.subscribe();
+        loop {
+            f(*changes.borrow_and_update());
+            // Never an error: the sender is borrowed for as long as this waits.
+            let _ = changes.changed().await;
+        }
+    }
+
     /// What comes of `work`, or `None` when it has not ended by then.
     pub async fn bound<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {

@@ -226,7 +226,7 @@ impl Reading {
             file.rewind().map_err(StreamError::Io)?;
             let mut source = Blocking::new(file);
             let uploaded = object::upload(shared, objects, entry, &mut source).await;
-            file = source.into_inner().expect("reading a file does not panic");
+            file = source.into_inner().await.expect("reading a file does not panic");
             tries += 1;
             if tries > 1 || !matches!(uploaded, Err(object::Refused::Again)) {
                 break uploaded;

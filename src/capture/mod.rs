@@ -81,6 +81,7 @@ pub(crate) struct Shared {
     /// The object store, where one is configured.
     pub objects: Option<Arc<Objects>>,
     remote_rest: object::Rest,
+    last_upload: object::LastUpload,
     /// Files to write whether or not they are stored.
     anew: Mutex<HashSet<UploadPath>>,
     /// When the last full scan began that has come to its end.
@@ -153,6 +154,7 @@ impl Capture {
             health,
             objects,
             remote_rest: object::Rest::default(),
+            last_upload: object::LastUpload::default(),
             anew: Mutex::default(),
             last_scan: Mutex::default(),
             scanning: Arc::default(),
@@ -225,7 +227,10 @@ impl Capture {
         let alive = self.check();
         if alive.is_ok() {
             // Running into the deadline is told by what is left over.
-            let _ = deadline.bound(self.idle()).await;
+            tokio::select! {
+                _ = deadline.bound(self.idle()) => {}
+                () = self.shared.last_upload.follow(deadline) => {}
+            }
         }
         let drained = self.shared.queue.close();
         let all_ended = async {

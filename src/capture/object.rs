@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::capture::{Shared, trouble};
+use crate::capture::{Deadline, Shared, trouble};
 use crate::model::entry::{NewEntry, NewPayload};
 use crate::model::{Digest, Hasher};
 use crate::objects::{NoClaim, Objects};
@@ -18,6 +18,39 @@ use crate::store::ledger::Claim;
 
 /// A store that is away is left alone for so long: every attempt is time in which a file is not safe.
 const REST: Duration = Duration::from_secs(60);
+
+/// A store that still has not taken a file when this part of the time to end is over does not get it: what
+/// is left has to be enough to put it into the database.
+const SHARE_OF_THE_END: u32 = 3;
+
+/// The program never ends so late.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Until when the store is waited for.
+#[derive(Debug)]
+pub struct LastUpload(Deadline);
+
+impl Default for LastUpload {
+    fn default() -> Self {
+        Self(Deadline::at(Instant::now() + NEVER))
+    }
+}
+
+impl LastUpload {
+    /// The time to end has begun. Never returns, since the end may be brought forward.
+    pub async fn follow(&self, end: &Deadline) {
+        let began = Instant::now();
+        end.follow(|moment| {
+            let left = moment.saturating_duration_since(began);
+            self.0.bring_forward(began + left / SHARE_OF_THE_END);
+        })
+        .await;
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.moment() <= Instant::now()
+    }
+}
 
 /// When the store may be asked again.
 #[derive(Debug, Default)]
@@ -58,7 +91,8 @@ pub enum Refused {
 
 /// The object store, if there is one and it may be asked now.
 pub fn available(shared: &Shared) -> Option<&Objects> {
-    shared.objects.as_deref().filter(|_| shared.remote_rest.is_over())
+    let may_be_asked = shared.remote_rest.is_over() && !shared.last_upload.is_over();
+    shared.objects.as_deref().filter(|_| may_be_asked)
 }
 
 /// Puts the bytes of a small entry into the object store, if it takes them: the entry then has the URL
@@ -86,7 +120,8 @@ pub async fn upload_small(
     }
 }
 
-/// Puts a content into the object store. The claim on it stands until [`settle`], or [`abandon`].
+/// Puts a content into the object store, unless the program ends before it is there. The claim on it
+/// stands until [`settle`], or [`abandon`].
 pub async fn upload(
     shared: &Shared,
     objects: &Objects,
@@ -94,18 +129,20 @@ pub async fn upload(
     source: &mut dyn Source,
 ) -> Result<Uploaded, Refused> {
     let content = entry.sha256;
-    // Before the store is asked for the object: one that is found there may be about to go.
-    let claim = match objects.claim(content).await {
-        Ok(claim) => claim,
-        Err(NoClaim::Store(error)) => return Err(Refused::Database(error)),
-        Err(NoClaim::Remote(error)) => {
+    // Before the store is asked for the object: one that is found there may be about to go. A claim that
+    // is granted after the bound ends by itself.
+    let claim = match shared.last_upload.0.bound(objects.claim(content)).await {
+        Some(Ok(claim)) => claim,
+        Some(Err(NoClaim::Store(error))) => return Err(Refused::Database(error)),
+        Some(Err(NoClaim::Remote(error))) => {
             note(shared, entry, &error);
             return Err(Refused::Elsewhere);
         }
-        Err(why @ (NoClaim::BeingRemoved | NoClaim::Young)) => {
+        Some(Err(why @ (NoClaim::BeingRemoved | NoClaim::Young))) => {
             trouble::object_refused(shared, &entry.path, &why.to_string());
             return Err(Refused::Elsewhere);
         }
+        None => return Err(too_late(shared, entry)),
     };
     match send(shared, objects.remote().as_ref(), entry, source).await {
         Ok(url) => Ok(Uploaded { content, url, claim }),
@@ -136,6 +173,22 @@ pub async fn abandon(shared: &Shared, Uploaded { content, url, claim }: Uploaded
 }
 
 async fn send(
+    shared: &Shared,
+    remote: &dyn Remote,
+    entry: &NewEntry,
+    source: &mut dyn Source,
+) -> Result<String, Refused> {
+    let uploaded = shared.last_upload.0.bound(upload_now(shared, remote, entry, source)).await;
+    uploaded.unwrap_or_else(|| Err(too_late(shared, entry)))
+}
+
+fn too_late(shared: &Shared, entry: &NewEntry) -> Refused {
+    let reason = "the program ends, and the object store has not taken it yet";
+    trouble::object_refused(shared, &entry.path, reason);
+    Refused::Elsewhere
+}
+
+async fn upload_now(
     shared: &Shared,
     remote: &dyn Remote,
     entry: &NewEntry,

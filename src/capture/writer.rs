@@ -86,6 +86,9 @@ impl Writer {
 
     async fn save(&self, batch: Vec<Prepared>) {
         let (entries, mut pending) = self.upload(batch).await;
+        if entries.is_empty() {
+            return;
+        }
         match self.try_save(&entries, &mut pending).await {
             Ok(()) => {}
             Err(error) if !error.is_temporary() && entries.len() > 1 => {

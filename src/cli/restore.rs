@@ -1,5 +1,6 @@
 //! `restore`: put missing files back and exit.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +51,7 @@ impl Restore {
             health: context.health.clone(),
             on_restored: Arc::new(|_, _| {}),
             gate: Arc::default(),
+            in_vain: HashMap::new(),
         };
         let report = progress::during(
             "restoring",
@@ -89,7 +91,7 @@ impl Restore {
     }
 
     async fn print_plan(&self, context: &Context, plan: &Plan) -> Result<(), Failure> {
-        let missing: std::collections::HashSet<i64> = plan.missing.iter().map(|m| m.id).collect();
+        let missing: HashSet<i64> = plan.missing.iter().map(|m| m.id).collect();
         let query = ListQuery { sort: Sort::Updated, descending: true, ..ListQuery::default() };
         let entries = if missing.is_empty() {
             Vec::new()

@@ -2,6 +2,7 @@
 //!
 //! `run` puts an app beside it, `watch` runs it alone; the order of things is the same and is here.
 
+mod earlier;
 pub mod faces;
 mod guard;
 mod keeper;
@@ -24,6 +25,7 @@ use crate::capture::scan::Scanner;
 use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
+use crate::daemon::earlier::Earlier;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
 use crate::restore::{self, PlanError, Report, Restore};
@@ -35,16 +37,16 @@ use crate::uploads::UploadDir;
 pub struct RestoreProgress {
     /// Files to restore; `None` before there is a plan.
     pub planned: Option<u64>,
+    /// Files that earlier restores of this process have brought back.
+    pub before: u64,
     pub finished: bool,
-    /// What the counter of restored files said when this restore began.
-    pub counted_before: u64,
 }
 
 impl RestoreProgress {
     /// Files that this restore has brought back.
     #[must_use]
     pub fn restored(&self, counters: &Counters) -> u64 {
-        Counters::get(&counters.restored_files).saturating_sub(self.counted_before)
+        Counters::get(&counters.restored_files).saturating_sub(self.before)
     }
 }
 
@@ -57,6 +59,7 @@ pub struct Parts {
     /// Held for writing while the app is started: no unfinished file stands in the upload directory.
     pub gate: Arc<RwLock<()>>,
     pub progress: watch::Sender<RestoreProgress>,
+    earlier: std::sync::Mutex<Earlier>,
     /// Whom to ask whether everything was heard, once there is a watch.
     pub hearing: OnceLock<Hearing>,
     /// One restore at a time.
@@ -100,6 +103,7 @@ impl Daemon {
             capture: std::sync::Mutex::new(Some(capture)),
             gate: Arc::default(),
             progress: watch::Sender::new(RestoreProgress::default()),
+            earlier: std::sync::Mutex::default(),
             hearing: OnceLock::new(),
             restores: tokio::sync::Mutex::default(),
         });
@@ -228,19 +232,16 @@ impl Parts {
         _turn: MutexGuard<'_, ()>,
     ) -> Result<(Plan, Report), PlanError> {
         let began = Instant::now();
-        let plan = self.plan().await?;
+        let mut plan = self.plan().await?;
         let planned = plan.missing.len() as u64;
-        let restored = &self.context.health.counters.restored_files;
-        let mut progress = RestoreProgress {
-            planned: Some(planned),
-            finished: false,
-            counted_before: Counters::get(restored),
-        };
+        let before = Counters::get(&self.context.health.counters.restored_files);
+        let progress = RestoreProgress { planned: Some(planned), before, finished: false };
         self.progress.send_replace(progress);
-        let report = restoring.act(&plan).await;
+        let mut report = restoring.act(&plan).await;
+        self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
-        progress.finished = report.left.is_empty();
-        self.progress.send_replace(progress);
+        let finished = report.left.is_empty();
+        self.progress.send_replace(RestoreProgress { finished, ..progress });
         Ok((plan, report))
     }
 
@@ -266,11 +267,8 @@ impl Parts {
     /// Learns what the cache holds, without restoring anything.
     pub async fn learn(&self) -> Result<(), StoreError> {
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
-        self.progress.send_replace(RestoreProgress {
-            planned: Some(0),
-            finished: true,
-            ..RestoreProgress::default()
-        });
+        let progress = RestoreProgress { planned: Some(0), before: 0, finished: true };
+        self.progress.send_replace(progress);
         Ok(())
     }
 
@@ -292,7 +290,12 @@ impl Parts {
             health: self.context.health.clone(),
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
+            in_vain: self.earlier().in_vain.clone(),
         }
+    }
+
+    fn earlier(&self) -> std::sync::MutexGuard<'_, Earlier> {
+        self.earlier.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Scans a part of the upload directory, and tells what cannot be scanned.

@@ -93,7 +93,7 @@ pub fn tell_restore(plan: &Plan, report: &Report, took: Duration) {
     }
     let Report { restored, bytes, damaged, .. } = report;
     let refused = plan.refused + report.failed;
-    let (present, without_data) = (plan.present, plan.without_data);
+    let (present, without_data) = (plan.present + report.kept, plan.without_data);
     let took_ms = took.as_millis() as u64;
     tracing::info!(
         event = "restore_finished",

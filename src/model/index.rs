@@ -20,8 +20,10 @@ enum InodeLook {
     Unseen,
     /// The file was read so soon after its last change that the next change may look the same.
     Racy,
-    /// Hash of inode number and ctime.
+    /// Hash of inode number and ctime, when the content was the stored one.
     Seen(u64),
+    /// As [`InodeLook::Seen`], but nobody has read the file: size and mtime are the stored ones.
+    Assumed(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +37,15 @@ const ACCESS_OLD: u64 = 1;
 
 const UNSEEN: u64 = 0;
 const RACY: u64 = 1;
+/// Lowest bit of the hash of an inode that is assumed.
+const ASSUMED: u64 = 1;
 
 impl Known {
     fn inode(self) -> InodeLook {
         match self.inode {
             UNSEEN => InodeLook::Unseen,
             RACY => InodeLook::Racy,
+            hash if hash & ASSUMED != 0 => InodeLook::Assumed(hash & !ASSUMED),
             hash => InodeLook::Seen(hash),
         }
     }
@@ -162,11 +167,11 @@ impl Index {
         match known.inode() {
             _ if known.content & !ACCESS_OLD != content => Look::Changed,
             InodeLook::Unseen => {
-                known.inode = inode;
+                known.inode = inode | ASSUMED;
                 Look::Same
             }
-            InodeLook::Seen(hash) if hash == inode => Look::Same,
-            InodeLook::Seen(_) | InodeLook::Racy => Look::Changed,
+            InodeLook::Seen(hash) | InodeLook::Assumed(hash) if hash == inode => Look::Same,
+            InodeLook::Seen(_) | InodeLook::Assumed(_) | InodeLook::Racy => Look::Changed,
         }
     }
 
@@ -199,7 +204,7 @@ impl Index {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(stat.inode);
         hasher.write_i64(stat.ctime_ns);
-        hasher.finish().max(RACY + 1)
+        (hasher.finish() & !ASSUMED).max(RACY + 1)
     }
 }
 
@@ -288,10 +293,22 @@ mod tests {
         assert_eq!(index.notified(&path(), &stat()), Look::Changed);
         assert_eq!(index.scanned(&path(), &stat()), Look::Same);
         // From then on the inode is known, and a replaced file shows by it.
-        assert_eq!(index.notified(&path(), &stat()), Look::Same);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Same);
         let replaced = FileStat { inode: 8, ..stat() };
         assert_eq!(index.scanned(&path(), &replaced), Look::Changed);
         assert_eq!(index.scanned(&path(), &FileStat { size: 11, ..stat() }), Look::Changed);
+    }
+
+    #[test]
+    fn a_file_replaced_before_the_first_scan_is_read_when_its_event_comes() {
+        let mut index = Index::default();
+        index.note_stored(&row(10, 5));
+        let replaced = FileStat { inode: 8, ..stat() };
+        // Size and mtime are the stored ones: a scan cannot know better, an event can.
+        assert_eq!(index.scanned(&path(), &replaced), Look::Same);
+        assert_eq!(index.notified(&path(), &replaced), Look::Changed);
+        index.note_seen(&path(), &replaced, LATER);
+        assert_eq!(index.notified(&path(), &replaced), Look::Same);
     }
 
     #[test]

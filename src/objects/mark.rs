@@ -28,11 +28,13 @@ pub(super) enum Standing {
 
 impl Objects {
     /// This database's mark. Its name is the identity of the database, which copies of it share, and
-    /// eight digits that tell those apart by where they are.
+    /// eight digits that tell those apart by where they are: by their address, and by what the server says of
+    /// itself, since many a copy is at `localhost` or `db` as well.
     pub(super) async fn mark(&self) -> Result<Mark, StoreError> {
         let name = self.mark_name.get_or_try_init(|| async {
             let identity = self.store.identity().await?;
-            let digits = Digest::of(self.database.as_bytes()).to_string();
+            let place = format!("{}\n{}", self.database, self.store.whereabouts().await?);
+            let digits = Digest::of(place.as_bytes()).to_string();
             Ok::<_, StoreError>(format!("{identity}-{}", &digits[..8]))
         });
         let note = format!("{} {}", self.store.product(), self.database);

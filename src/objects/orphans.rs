@@ -17,6 +17,10 @@ const YOUNG: Duration = Duration::from_secs(24 * 3600);
 /// Entries that are read at a time.
 const PAGE: u32 = 1_000;
 
+/// As many objects that were not in the list are asked for once more: in a store that has lost all of
+/// them, each question would take its time.
+const ASKED_FOR: u64 = 200;
+
 /// Orphans that are noted as loose with one statement.
 const BATCH: usize = 500;
 
@@ -72,6 +76,8 @@ pub async fn compare(
             let Some(content) = remote.content(url) else { continue };
             match contents.binary_search(&content) {
                 Ok(at) => referred[at] = true,
+                // It was not there when the objects were listed, and may be by now: an upload, or a move.
+                Err(_) if compared.gone < ASKED_FOR && remote.size(url).await?.is_some() => {}
                 Err(_) => {
                     compared.gone += 1;
                     tell(Differs::Gone(entry));

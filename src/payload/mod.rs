@@ -179,7 +179,11 @@ impl<'s> Reader<'s> {
     pub async fn to_end(mut self) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
         while let Some(piece) = self.next().await? {
-            bytes.extend_from_slice(&piece);
+            match bytes.is_empty() {
+                // All at once, as it comes with a row: not copied.
+                true => bytes = piece.into(),
+                false => bytes.extend_from_slice(&piece),
+            }
         }
         Ok(bytes)
     }

@@ -26,7 +26,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> F
         ("", false) => status.to_string(),
         (words, _) => format!("{}: {words}", status.as_u16()),
     };
-    Failure { trouble, cause, retry_after: retry_after(headers) }
+    Failure { retry_after: retry_after(headers), ..Failure::new(trouble, cause) }
 }
 
 /// What a refusal says beside its status.

@@ -9,6 +9,8 @@ pub enum Trouble {
     Away,
     /// It is asked too much, or a quota is used up for now: try again later.
     Throttled,
+    /// The store cannot prove who it is, so it was told nothing: an operator must act.
+    Untrusted,
     /// Name, secret or rights are refused, or the bucket is not there: an operator must act.
     Denied,
     /// The store refuses a file of this size: the plan, or a limit of the product.
@@ -46,13 +48,18 @@ impl RemoteError {
     /// is this object that is at fault, and its neighbours must not suffer for it.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self.trouble, Trouble::Away | Trouble::Throttled | Trouble::Denied)
+        use Trouble::{Away, Denied, Throttled, Untrusted};
+        matches!(self.trouble, Away | Throttled | Untrusted | Denied)
     }
 
     /// Puts a failed request into our terms.
     pub(super) fn new(operation: impl Into<String>, failure: Failure) -> Self {
-        let Failure { trouble, cause, retry_after } = failure;
+        let Failure { trouble, cause, retry_after, .. } = failure;
         let cure = match trouble {
+            Trouble::Untrusted => Some(
+                "install the package ca-certificates; where the store has an authority of its own, set \
+                 SSL_CERT_FILE to a file with its certificate",
+            ),
             Trouble::Away => Some("check the store's address and that it can be reached from here"),
             Trouble::Throttled => Some("wait, or raise the plan's limits"),
             Trouble::Denied => {
@@ -97,11 +104,18 @@ pub(super) struct Failure {
     pub trouble: Trouble,
     pub cause: String,
     pub retry_after: Option<Duration>,
+    /// For how long the store has said nothing, where that is all that is known.
+    pub silent: Option<Duration>,
 }
 
 impl Failure {
     pub fn new(trouble: Trouble, cause: impl Into<String>) -> Self {
-        Self { trouble, cause: cause.into(), retry_after: None }
+        Self { trouble, cause: cause.into(), retry_after: None, silent: None }
+    }
+
+    /// The store has said nothing for so long.
+    pub fn silence(lasted: Duration, cause: impl Into<String>) -> Self {
+        Self { silent: Some(lasted), ..Self::new(Trouble::Away, cause) }
     }
 
     /// Content could not be read or taken on this side.

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::remote::answer;
 use crate::remote::error::{Failure, Trouble};
-use crate::remote::limits::{Limits, dice};
+use crate::remote::limits::Limits;
+use crate::remote::patience::Patience;
 
 /// How much is handed to the connection at a time: what the eye that watches for a stall can tell apart.
 const FRAME: usize = 64 << 10;
@@ -34,16 +35,19 @@ impl Request {
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     client: reqwest::Client,
-    pub limits: Limits,
+    pub patience: Arc<Patience>,
 }
 
 impl Http {
-    pub fn new(limits: Limits) -> Result<Self, Failure> {
+    pub fn new(patience: Arc<Patience>) -> Result<Self, Failure> {
+        let limits = &patience.limits;
         // The whole process has one, and whoever comes first sets it: they are all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .user_agent(concat!("imagecached/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(limits.connect)
+            // What the system has taken from us has not reached the store yet.
+            .tcp_user_timeout(limits.stalled)
             // A cut idle connection must not cost a try.
             .pool_idle_timeout(Duration::from_secs(20))
             .redirect(reqwest::redirect::Policy::none())
@@ -51,7 +55,7 @@ impl Http {
             .http1_only()
             .build()
             .map_err(|error| Failure::new(Trouble::Other, told(&error)))?;
-        Ok(Self { client, limits })
+        Ok(Self { client, patience })
     }
 
     /// Sends a request until it is answered with something else than a refusal that may pass. `expected`
@@ -71,19 +75,20 @@ impl Http {
                 Err(failure) => failure,
             };
             tried += 1;
-            let wait = self.limits.wait(tried, failure.retry_after, dice());
-            let Some(wait) = wait.filter(|_| failure.may_pass()) else { return Err(failure) };
+            if !self.patience.pause(tried, &failure).await {
+                return Err(failure);
+            }
             tracing::debug!(event = "remote_retry", reason = %failure, tried, "trying again");
-            tokio::time::sleep(wait).await;
         }
     }
 
     /// The next piece of an answer's body; `None` at its end.
     pub async fn piece(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
-        match tokio::time::timeout(self.limits.stalled, response.chunk()).await {
+        let most = self.limits().silence;
+        match tokio::time::timeout(most, response.chunk()).await {
             Ok(Ok(piece)) => Ok(piece),
             Ok(Err(error)) => Err(Failure::new(Trouble::Away, told(&error))),
-            Err(_) => Err(self.stalled()),
+            Err(_) => Err(self.patience.silence(most, format!("no byte has come for {most:?}"))),
         }
     }
 
@@ -119,36 +124,62 @@ impl Http {
             }
             progress.sent();
         }
+        let limits = self.limits();
+        let answered_within = limits.answer_to(&request.method, length as u64);
         let answer = self.client.execute(sending);
         tokio::pin!(answer);
         loop {
             let seen = progress.seen();
             // Getting a connection has its own limit, and nothing moves before there is one.
             let most = match seen.all_sent {
-                true => self.limits.answer,
-                false => self.limits.stalled.max(self.limits.connect),
+                true => answered_within,
+                false => limits.stalled.max(limits.connect),
             };
             tokio::select! {
                 biased;
                 answer = &mut answer => {
-                    return answer.map_err(|error| Failure::new(Trouble::Away, told(&error)));
+                    return self.judge(answer);
                 }
                 () = tokio::time::sleep_until(seen.at + most) => {
                     if progress.seen() == seen {
-                        return Err(if seen.all_sent { self.no_answer() } else { self.stalled() });
+                        return Err(match seen.all_sent {
+                            true => self.patience.silence(most, format!("no answer for {most:?}")),
+                            false => self.not_gone(),
+                        });
                     }
                 }
             }
         }
     }
 
-    pub fn stalled(&self) -> Failure {
-        let cause = format!("no byte has come or gone for {:?}", self.limits.stalled);
-        Failure::new(Trouble::Away, cause)
+    fn judge(&self, answer: reqwest::Result<Response>) -> Result<Response, Failure> {
+        match answer {
+            Ok(response) => {
+                self.patience.answered();
+                Ok(response)
+            }
+            Err(error) if error.is_timeout() && error.is_connect() => {
+                Err(self.patience.silence(self.limits().connect, told(&error)))
+            }
+            // The kernel has given up what it had taken from us.
+            Err(error) if error.is_timeout() => Err(self.not_gone()),
+            Err(error) => {
+                let told = told(&error);
+                // The type is rustls' own, and hidden below two others.
+                let untrusted = told.contains("invalid peer certificate");
+                let trouble = if untrusted { Trouble::Untrusted } else { Trouble::Away };
+                Err(Failure::new(trouble, told))
+            }
+        }
     }
 
-    fn no_answer(&self) -> Failure {
-        Failure::new(Trouble::Away, format!("no answer for {:?}", self.limits.answer))
+    fn not_gone(&self) -> Failure {
+        let most = self.limits().stalled;
+        self.patience.silence(most, format!("no byte has gone for {most:?}"))
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.patience.limits
     }
 }
 

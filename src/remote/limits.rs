@@ -2,18 +2,28 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
+
 /// Time limits and patience of all requests to a store. The defaults are for the internet; tests have
 /// less time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most time to get a connection.
     pub connect: Duration,
-    /// Most time without a byte going either way while a body is under way.
+    /// Most time without a byte being taken while a content is sent.
     pub stalled: Duration,
     /// Most time until the answer begins once the request has been handed to the system. Longer than
-    /// `stalled`: the system's buffers hold some megabytes that are still to go over a slow line, and a
+    /// `silence`: the system's buffers hold some megabytes that are still to go over a slow line, and a
     /// store may put many parts together before it speaks.
     pub answer: Duration,
+    /// Most time until the answer begins where there is nothing to wait for but the store itself, and
+    /// most time without a byte while an answer comes.
+    pub silence: Duration,
+    /// Time that a call may spend on silence: it is tried again when all its tries stay below it.
+    pub in_silence: Duration,
+    /// Bytes of a content that must come within a time: a store that sends less hides that it
+    /// is out of order, and takes the place of one that would answer.
+    pub slowest: (u64, Duration),
     /// How often a request is sent at most.
     pub tries: u32,
     /// The wait before the second try; it doubles from try to try.
@@ -29,6 +39,9 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             stalled: Duration::from_secs(30),
             answer: Duration::from_secs(120),
+            silence: Duration::from_secs(15),
+            in_silence: Duration::from_secs(30),
+            slowest: (64 << 10, Duration::from_secs(60)),
             tries: 4,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(15),
@@ -37,6 +50,14 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Most time until the answer to a request begins once the system has taken its content of so many bytes.
+    pub(super) fn answer_to(&self, method: &Method, bytes: u64) -> Duration {
+        match *method {
+            Method::POST if bytes > 0 => self.answer,
+            _ => self.answer.min(self.silence + Duration::from_secs(bytes / SLOW_LINE)),
+        }
+    }
+
     /// The wait after `tried` tries, or `None` to give up. `asked` is what the store asked for;
     /// `dice`, from 0 to 255, spreads clients that failed together.
     pub(super) fn wait(&self, tried: u32, asked: Option<Duration>, dice: u8) -> Option<Duration> {
@@ -49,6 +70,9 @@ impl Limits {
         Some(asked.map_or(spread, |asked| asked.max(spread)))
     }
 }
+
+/// Bytes a second of a line that is slow, and still good enough for a container.
+const SLOW_LINE: u64 = 64 << 10;
 
 /// A throw of the dice for [`Limits::wait`]. Without the system's random numbers it is always the same,
 /// which costs nothing but the spread.
@@ -71,6 +95,17 @@ mod tests {
         assert_eq!(ms(4, 0), None);
         let many = Limits { tries: 100, ..limits };
         assert!(many.wait(99, None, 255).unwrap() <= limits.longest_wait);
+    }
+
+    #[test]
+    fn an_answer_is_waited_for_by_what_is_to_be_done_for_it() {
+        let limits = Limits::default();
+        let seconds = |method, bytes| limits.answer_to(&method, bytes).as_secs();
+        assert_eq!(seconds(Method::GET, 0), 15);
+        assert_eq!(seconds(Method::PUT, 4_000), 15);
+        assert_eq!(seconds(Method::PUT, 1 << 20), 31);
+        assert_eq!(seconds(Method::PUT, 8 << 20), 120);
+        assert_eq!(seconds(Method::POST, 300), 120);
     }
 
     #[test]

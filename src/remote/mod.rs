@@ -13,6 +13,7 @@ mod http;
 mod key;
 mod limits;
 pub mod mark;
+mod patience;
 mod source;
 
 use std::fmt;

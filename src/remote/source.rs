@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
 use crate::model::{Digest, Hasher};
 use crate::remote::NewObject;
@@ -33,33 +34,50 @@ const PIECE: u64 = 1 << 20;
 
 /// A file, or anything else whose reading blocks: it is read on a thread that may.
 #[derive(Debug)]
-pub struct Blocking<R>(Option<R>);
+pub struct Blocking<R>(State<R>);
+
+#[derive(Debug)]
+enum State<R> {
+    Idle(R),
+    /// Kept here, so that nothing is lost when whoever waits for it gives up.
+    Reading(JoinHandle<(R, io::Result<Vec<u8>>)>),
+    /// Reading has panicked.
+    Dead,
+}
 
 impl<R: Read + Send + 'static> Blocking<R> {
     /// Reads on from where `inner` stands.
     pub fn new(inner: R) -> Self {
-        Self(Some(inner))
+        Self(State::Idle(inner))
     }
 
     /// Gives back what was read from; `None` when reading it has panicked.
-    pub fn into_inner(self) -> Option<R> {
-        self.0
+    pub async fn into_inner(self) -> Option<R> {
+        match self.0 {
+            State::Idle(inner) => Some(inner),
+            State::Reading(reading) => reading.await.ok().map(|(inner, _)| inner),
+            State::Dead => None,
+        }
     }
 }
 
 #[async_trait]
 impl<R: Read + Send + 'static> Source for Blocking<R> {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(mut inner) = self.0.take() else {
+        if let State::Idle(mut inner) = std::mem::replace(&mut self.0, State::Dead) {
+            self.0 = State::Reading(tokio::task::spawn_blocking(move || {
+                let mut piece = Vec::new();
+                let outcome = (&mut inner).take(PIECE).read_to_end(&mut piece);
+                (inner, outcome.map(|_| piece))
+            }));
+        }
+        let State::Reading(reading) = &mut self.0 else {
             return Err(io::Error::other("reading has failed before"));
         };
-        let read = tokio::task::spawn_blocking(move || {
-            let mut piece = Vec::new();
-            let outcome = (&mut inner).take(PIECE).read_to_end(&mut piece);
-            (inner, outcome.map(|_| piece))
-        });
-        let (inner, outcome) = read.await.map_err(io::Error::other)?;
-        self.0 = Some(inner);
+        let read = reading.await;
+        self.0 = State::Dead;
+        let (inner, outcome) = read.map_err(io::Error::other)?;
+        self.0 = State::Idle(inner);
         let piece = outcome?;
         Ok(if piece.is_empty() { None } else { Some(piece.into()) })
     }
@@ -218,6 +236,6 @@ mod tests {
         assert_eq!(source.next().await.unwrap().unwrap().len() as u64, PIECE);
         assert_eq!(source.next().await.unwrap().unwrap().len(), 1);
         assert_eq!(source.next().await.unwrap(), None);
-        assert_eq!(source.into_inner().unwrap().position(), PIECE + 1);
+        assert_eq!(source.into_inner().await.unwrap().position(), PIECE + 1);
     }
 }

@@ -8,7 +8,7 @@
 mod object;
 mod worker;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,6 +57,9 @@ pub struct Restore {
     pub on_restored: OnRestored,
     /// Held for writing, it keeps any unfinished file out of the upload directory.
     pub gate: Arc<RwLock<()>>,
+    /// How often the objects of these entries were asked for in vain before. They come last, so that
+    /// they cannot use up the patience that others need.
+    pub in_vain: HashMap<i64, u32>,
 }
 
 /// What a restore has done.
@@ -77,6 +80,8 @@ pub struct Report {
     /// What was not restored because the disk is full, or the database or the object store is away, and
     /// why.
     pub left: Vec<Missing>,
+    /// Those of them whose objects were asked for in vain.
+    pub unanswered: HashSet<i64>,
     pub stopped: Option<Stop>,
 }
 
@@ -209,12 +214,13 @@ impl Restore {
         let batches = plan.batches(BATCH.0, BATCH.1).into_iter().map(<[Missing]>::to_vec).collect();
         let in_objects = self.pass(Stage::Database, batches, &mut report).await;
         // In the order of the plan again: newest first.
-        let in_objects: Vec<Missing> = plan
+        let mut in_objects: Vec<Missing> = plan
             .missing
             .iter()
             .filter(|missing| in_objects.contains(&missing.id))
             .copied()
             .collect();
+        in_objects.sort_by_key(|missing| self.in_vain.get(&missing.id));
         if report.stopped.is_some() {
             report.left.extend(in_objects);
         } else {
@@ -247,6 +253,7 @@ impl Restore {
                 report.add(part);
             }
             report.left.extend(done.left);
+            report.unanswered.extend(done.unanswered);
             report.stopped = done.stopped.or(report.stopped.take());
             in_objects.extend(done.in_objects);
         }

@@ -40,6 +40,12 @@ impl Answers {
         }
     }
 
+    /// Whether it did not answer the last time. Then those that are under way are waited for before
+    /// another is asked for: they may tell enough.
+    pub fn are_in_doubt(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether it is worth asking.
     pub fn are_expected(&self) -> bool {
         self.0.load(Ordering::Relaxed) < PATIENCE
@@ -95,7 +101,12 @@ impl ObjectEntry {
             Err(error) if matches!(error.trouble, Trouble::Missing | Trouble::Wrong) => {
                 return Err(Failed::Damaged(Reason::Object(error.to_string())));
             }
-            Err(error) if matches!(error.trouble, Trouble::Away | Trouble::Throttled) => {
+            Err(error)
+                if matches!(
+                    error.trouble,
+                    Trouble::Away | Trouble::Throttled | Trouble::Untrusted
+                ) =>
+            {
                 return Err(Failed::Away(error.to_string()));
             }
             Err(error) => return Err(Failed::Refused(error.to_string())),

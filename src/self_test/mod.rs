@@ -7,6 +7,7 @@
 mod sample;
 mod scratch;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -236,6 +237,7 @@ impl SelfTest {
             health: self.health.clone(),
             on_restored: Arc::new(|_, _| {}),
             gate: Arc::default(),
+            in_vain: HashMap::new(),
         };
         let report = restoring.act(&plan).await;
         if report.restored == files {

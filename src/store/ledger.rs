@@ -46,6 +46,10 @@ pub trait ObjectLedger: Send + Sync {
     /// A random name that the first migration gave to this image cache. Copies of a database share it.
     async fn identity(&self) -> Result<String, StoreError>;
 
+    /// What tells the server, or the file, from any other, by its own word and at whatever address: a copy
+    /// of a database has the identity of the original, and is elsewhere. Empty where it cannot be told.
+    async fn whereabouts(&self) -> Result<String, StoreError>;
+
     /// Announces an entry that will refer to the object of this content. `None` while the object is being
     /// removed: keep the bytes elsewhere. A claim that nobody gives back ends after two days.
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError>;

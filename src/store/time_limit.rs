@@ -249,6 +249,11 @@ impl ObjectLedger for TimeLimited {
         self.limited("read the name of the cache", call).await
     }
 
+    async fn whereabouts(&self) -> Result<String, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.whereabouts().await };
+        self.limited("ask the server which one it is", call).await
+    }
+
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError> {
         self.limited("claim an object", |store| async move { store.claim(content).await }).await
     }

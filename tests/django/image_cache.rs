@@ -15,7 +15,9 @@ fn django_reads_the_table(kind: Kind) {
     }
     shop.sandbox.write("odd/Ünïcode 写真 \u{1f98a}.txt", b"a name that is not ASCII");
     shop.sandbox.ok(&["cache-all"]);
-    let (_, model) = README.split_once("```python\n").expect("a model in the README");
+    let begin = "```python\nclass ImageCache";
+    let at = README.find(begin).expect("a model in the README") + "```python\n".len();
+    let model = &README[at..];
     let (model, _) = model.split_once("```").expect("its end");
     let mut shell =
         shop.manage_command(&["shell", "-v", "0", "-c", include_str!("image_cache.py")]);

@@ -7,6 +7,11 @@ use crate::{DATABASES, count_lines, noise};
 
 const FILES: usize = 60;
 
+/// Every file in the store, and nothing removed from it: how long objects live is told in `lifetime.rs`.
+fn all_remote(place: Place) -> Place {
+    place.with("IMAGECACHED_REMOTE", "all").with("IMAGECACHED_REMOVE_OBJECTS", "false")
+}
+
 fn every_file(kind: Kind, place: &Place) {
     let sandbox = place.sandbox(kind);
     let mut watch = sandbox.watch();
@@ -53,13 +58,13 @@ fn every_file(kind: Kind, place: &Place) {
 #[test]
 fn every_file_goes_to_the_store_on_every_database() {
     for kind in DATABASES {
-        every_file(kind, &Place::directory().with("IMAGECACHED_REMOTE", "all"));
+        every_file(kind, &all_remote(Place::directory()));
     }
 }
 
 #[test]
 fn every_file_goes_to_s3() {
     for server in ["IMAGECACHED_TEST_S3_FS", "IMAGECACHED_TEST_S3_MOTO"] {
-        every_file(Kind::Postgres, &Place::s3(server).with("IMAGECACHED_REMOTE", "all"));
+        every_file(Kind::Postgres, &all_remote(Place::s3(server)));
     }
 }

@@ -124,6 +124,48 @@ fn a_gibibyte_goes_to_chunks_and_comes_back() {
     sandbox.remove();
 }
 
+/// Two large files at once, both ways: what one takes of memory, it takes for each.
+fn two_at_once(place: &Place, shown: &str) {
+    let _alone = GIBIBYTE.lock().unwrap_or_else(PoisonError::into_inner);
+    const SIZE: u64 = 300 * MIB;
+    let sandbox = place.sandbox(Kind::Postgres);
+    let mut expected = Vec::new();
+    for name in ["one.bin", "two.bin"] {
+        let file = sandbox.uploads.join(name);
+        // No content is like the other one, or there would be one object.
+        write_file(&file, SIZE + expected.len() as u64 * MIB);
+        expected.push((file.clone(), digest_of(&file)));
+    }
+    let mut watch = sandbox.watch();
+    for _ in &expected {
+        watch.wait_for_log("event=captured");
+    }
+    let up = peak_memory(watch.pid());
+    watch.stop();
+    assert_eq!(entries(&sandbox, "url"), 2, "{}", sandbox.ok(&["list"]));
+    sandbox.wipe();
+    let mut run = Running::start(sandbox.run(&["boot_deadline=10m"], "exec sleep 600"));
+    run.wait_for_log("event=restore_finished");
+    let down = peak_memory(run.pid());
+    run.stop();
+    println!("{shown}: 2 x 300 MiB; peak memory up {} MiB, down {} MiB", up / MIB, down / MIB);
+    for (file, expected) in &expected {
+        assert!(digest_of(file) == *expected, "{shown}: {}", file.display());
+    }
+    assert!(up.max(down) < MOST_MEMORY, "{shown}: {} MiB", up.max(down) / MIB);
+    sandbox.remove();
+}
+
+#[test]
+fn two_large_files_go_to_s3s_fs_at_once_and_come_back() {
+    two_at_once(&Place::s3("IMAGECACHED_TEST_S3_FS"), "s3s-fs");
+}
+
+#[test]
+fn two_large_files_go_to_a_directory_at_once_and_come_back() {
+    two_at_once(&Place::directory(), "directory");
+}
+
 /// A `get` into a pipe that nobody reads to its end must end as well.
 #[test]
 fn a_reader_that_goes_away_ends_a_get() {

@@ -11,12 +11,19 @@ mod web;
 mod all_remote;
 mod damage;
 mod dead_endpoint;
+mod faults;
+mod interrupted;
 mod large_files;
+mod lifetime;
+mod orphans;
 mod place;
 mod refusals;
+mod sharing;
 mod skipped;
+mod tls;
 
 use support::database::Kind;
+use support::program::Sandbox;
 
 /// The databases that hold the entries.
 const DATABASES: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::MariaDb];
@@ -33,6 +40,48 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// Lets an entry go: its file is deleted, and nobody has used it for 400 days.
+fn let_go(sandbox: &Sandbox, path: &str) {
+    std::fs::remove_file(sandbox.uploads.join(path)).expect("the file is there");
+    let past = match sandbox.database.kind {
+        Kind::Postgres | Kind::PgBouncer => "now() - interval '400 days'",
+        Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 400 DAY",
+        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-400 days')",
+    };
+    sandbox.sql(&format!(
+        "UPDATE image_cache SET last_accessed = {past} WHERE original_path = '{path}'"
+    ));
+}
+
+/// How many objects wait for their removal.
+fn loose(sandbox: &Sandbox) -> i64 {
+    sandbox.numbers("SELECT count(*) FROM image_cache_loose_object")[0]
+}
+
+/// How many uploads are claimed.
+fn claims(sandbox: &Sandbox) -> i64 {
+    sandbox.numbers("SELECT count(*) FROM image_cache_claim")[0]
+}
+
+/// What a command has printed on both its outputs, and how it ended. It may tell no secret.
+fn told(sandbox: &Sandbox, args: &[&str]) -> (Option<i32>, String) {
+    let output = sandbox.output(args);
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    no_secret(sandbox, &text);
+    (output.status.code(), text)
+}
+
+/// No password, no key, and nothing that is signed.
+fn no_secret(sandbox: &Sandbox, text: &str) {
+    let url = url::Url::parse(&sandbox.url()).expect("a URL");
+    let password = url.password().filter(|password| !password.is_empty());
+    let secrets = [Some(place::SECRET), Some(cloudinary_server::SECRET), password, Some("/s--")];
+    for secret in secrets.into_iter().flatten() {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
 }
 
 /// How many lines of a log hold all of these texts.

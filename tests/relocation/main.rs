@@ -16,6 +16,7 @@ mod by_settings;
 mod damage;
 mod interrupted;
 mod large;
+mod reader;
 mod readers;
 mod replaced;
 mod store_away;

@@ -10,7 +10,7 @@ use crate::support::program::files_beneath;
 use crate::{lone_chunks, noise, pairs};
 
 /// How often everything goes round.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 fn succeeds(mut command: Command, shown: &str) -> Vec<u8> {
     let output = command.output().expect("the program starts");

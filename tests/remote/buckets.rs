@@ -7,8 +7,8 @@ use imagecached::model::Digest;
 use imagecached::remote::{Blocking, NewObject, Remote, Trouble};
 
 use crate::support::{
-    BUCKET, KEY_ID, Noise, SECRET, bucket, download, listed, open, round_trip, server, store,
-    unique, upload,
+    BUCKET, KEY_ID, Noise, SECRET, bucket, download, listed, marks_come_and_go, open,
+    open_patiently, round_trip, server, store, unique, upload,
 };
 
 /// Makes a test of every case for every kind of bucket.
@@ -24,7 +24,7 @@ macro_rules! contract {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(&open(&$store)).await;
+                    super::$case(&open_patiently(&$store)).await;
                 }
             )*
         }
@@ -40,6 +40,7 @@ contract! {
     a_changed_content_leaves_nothing_behind
     a_damaged_object_is_replaced
     the_check_leaves_nothing_behind
+    marks_are_no_objects
 }
 
 fn directory() -> String {
@@ -118,9 +119,13 @@ async fn the_check_leaves_nothing_behind(remote: &Arc<dyn Remote>) {
     assert_eq!(listed(&**remote).await, []);
 }
 
+async fn marks_are_no_objects(remote: &Arc<dyn Remote>) {
+    marks_come_and_go(&**remote).await;
+}
+
 #[tokio::test]
 async fn a_blocking_reader_is_uploaded() {
-    let remote = open(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
+    let remote = open_patiently(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
     let bytes = vec![42; 9 << 20];
     let object = NewObject {
         sha256: Digest::of(&bytes),
@@ -130,13 +135,13 @@ async fn a_blocking_reader_is_uploaded() {
     };
     let mut source = Blocking::new(std::io::Cursor::new(bytes));
     let url = remote.upload(&object, &mut source).await.unwrap().url;
-    assert_eq!(source.into_inner().unwrap().position(), object.length);
+    assert_eq!(source.into_inner().await.unwrap().position(), object.length);
     assert_eq!(download(&*remote, &url, object.length).await.unwrap().1, object.sha256);
 }
 
 #[tokio::test]
 async fn a_sink_that_takes_no_more_ends_the_download() {
-    let remote = open(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
+    let remote = open_patiently(&bucket(&server("IMAGECACHED_TEST_S3_FS")));
     let url = upload(&*remote, 1 << 20, 11).await.unwrap().url;
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
     let mut full = Some(full);
@@ -180,10 +185,10 @@ async fn wrong_keys_and_missing_buckets_are_an_operators_matter() {
 
 #[tokio::test]
 async fn nothing_but_our_own_objects_is_asked_for() {
-    let proxy = crate::proxy::Proxy::before(&server("IMAGECACHED_TEST_S3_FS"));
-    let remote = open(&bucket(&proxy.endpoint));
+    let proxy = crate::proxy::Proxy::http(&server("IMAGECACHED_TEST_S3_FS"));
+    let remote = open(&bucket(proxy.endpoint()));
     let ours = upload(&*remote, 5, 12).await.unwrap().url;
-    let before = proxy.connections();
+    let before = proxy.faults().requests().len();
     let (base, key) = ours.split_at(ours.len() - 65);
     let other = base.replace(BUCKET, "another-bucket");
     for url in [
@@ -206,6 +211,6 @@ async fn nothing_but_our_own_objects_is_asked_for() {
             assert_eq!(error.trouble, Trouble::Wrong, "{error}");
         }
     }
-    assert_eq!(proxy.connections(), before);
+    assert_eq!(proxy.faults().requests().len(), before);
     assert!(remote.owns(&ours));
 }

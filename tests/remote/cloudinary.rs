@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use imagecached::remote::{Remote, Trouble};
+use imagecached::remote::{Mark, Remote, Trouble};
 use serde_json::json;
 
 use crate::cloudinary_server::{CLOUD, CloudinaryServer, Fault, KEY, SECRET};
-use crate::support::{Noise, download, listed, open, round_trip, store, upload};
+use crate::support::{Noise, download, listed, marks_come_and_go, open, round_trip, store, upload};
 
 const MIB: u64 = 1 << 20;
 
@@ -72,6 +72,24 @@ async fn assets_are_listed_looked_at_and_removed() {
     assert_eq!(server.assets(), 4);
     remote.check().await.unwrap();
     assert_eq!(server.assets(), 4);
+}
+
+#[tokio::test]
+async fn marks_are_no_objects() {
+    let (server, remote) = started();
+    marks_come_and_go(&*remote).await;
+    assert_eq!(server.assets(), 1);
+    // A mark of an account that was public once counts as well.
+    let public = open(&store(&[
+        ("CLOUDINARY_URL", &server.url()),
+        ("IMAGECACHED_CLOUDINARY_PUBLIC", "true"),
+    ]));
+    let mark = Mark { name: "public".into(), note: "SQLite /data/cache.sqlite3".into() };
+    public.mark(&mark).await.unwrap();
+    assert_eq!(remote.marks().await.unwrap().last().unwrap().name, mark.name);
+    remote.unmark("public").await.unwrap();
+    assert_eq!(remote.marks().await.unwrap().len(), 31);
+    assert_eq!(server.assets(), 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use imagecached::model::{Digest, Hasher, ObjectStore};
-use imagecached::remote::{self, Limits, NewObject, Remote, RemoteError, Source, Uploaded};
+use imagecached::remote::{self, Limits, Mark, NewObject, Remote, RemoteError, Source, Uploaded};
 use imagecached::settings::{Sources, load};
 
 pub const BUCKET: &str = "imagecached-test";
@@ -49,6 +49,9 @@ pub fn limits() -> Limits {
         connect: Duration::from_secs(5),
         stalled: Duration::from_secs(2),
         answer: Duration::from_secs(20),
+        silence: Duration::from_secs(2),
+        in_silence: Duration::from_secs(10),
+        slowest: (64 << 10, Duration::from_secs(10)),
         tries: 3,
         first_wait: Duration::from_millis(20),
         longest_wait: Duration::from_secs(2),
@@ -57,6 +60,13 @@ pub fn limits() -> Limits {
 
 pub fn open(store: &ObjectStore) -> Arc<dyn Remote> {
     remote::open_with(store, limits()).unwrap()
+}
+
+/// As [`open`], for what is asked of real servers: they may be busy with other tests.
+pub fn open_patiently(store: &ObjectStore) -> Arc<dyn Remote> {
+    let long = Duration::from_secs(30);
+    let limits = Limits { stalled: long, silence: long, in_silence: 3 * long, ..limits() };
+    remote::open_with(store, limits).unwrap()
 }
 
 /// A content that is made while it is read.
@@ -147,6 +157,37 @@ pub async fn listed(remote: &dyn Remote) -> Vec<(String, Digest, u64)> {
         .unwrap();
     listed.sort_by_key(|(url, ..)| url.clone());
     listed
+}
+
+/// Marks are made once, told with their notes, and are no objects.
+pub async fn marks_come_and_go(remote: &dyn Remote) {
+    let mark = |name: &str, note: &str| Mark { name: name.into(), note: note.into() };
+    assert_eq!(remote.marks().await.unwrap(), []);
+    let ours = mark("0a1b-2c", "PostgreSQL db.example:5432/shop");
+    let theirs = mark("ffff_Z", "MariaDB 10.0.0.7:3306/عکس");
+    let since = remote.mark(&ours).await.unwrap();
+    remote.mark(&theirs).await.unwrap();
+    // A later one is not written.
+    let again = remote.mark(&mark("0a1b-2c", "another note")).await.unwrap();
+    assert_eq!(again, since);
+    assert_eq!(remote.marks().await.unwrap(), [ours.clone(), theirs.clone()]);
+    upload(remote, 100, 77).await.unwrap();
+    assert_eq!(listed(remote).await.len(), 1);
+    assert_eq!(remote.marks().await.unwrap().len(), 2);
+
+    remote.unmark(&ours.name).await.unwrap();
+    remote.unmark(&ours.name).await.unwrap();
+    assert_eq!(remote.marks().await.unwrap(), [theirs]);
+    assert_eq!(listed(remote).await.len(), 1);
+    for name in ["", "..", "a/b", "../ab", "a.b"] {
+        assert!(remote.mark(&mark(name, "x")).await.is_err(), "{name}");
+        assert!(remote.unmark(name).await.is_err(), "{name}");
+    }
+    // A note that is empty is one, and many marks are known by their names.
+    for n in 0..30 {
+        remote.mark(&mark(&format!("m{n:02}"), "")).await.unwrap();
+    }
+    assert_eq!(remote.marks().await.unwrap().len(), 31);
 }
 
 /// Most memory that this process has had so far, bytes.

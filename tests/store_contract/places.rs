@@ -272,7 +272,7 @@ pub async fn two_instances_may_store_the_same_paths(
 ) {
     let other = database.open();
     // Chunks of a mebibyte are written by themselves: the rows of entries are what is fought about.
-    let (rounds, entries) = if place == Place::Chunks { (4, 3) } else { (20, 12) };
+    let (rounds, entries) = if place == Place::Chunks { (3, 3) } else { (20, 12) };
     for round in 0..rounds {
         let batch = async |seed: u64, backwards: bool| {
             let mut batch = Vec::new();

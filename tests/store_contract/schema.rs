@@ -85,6 +85,9 @@ pub async fn a_cache_has_one_name(store: &dyn Store, database: &Database) {
     let other = database.open();
     other.migrate().await.unwrap();
     assert_eq!(other.identity().await.unwrap(), name);
+    let whereabouts = store.whereabouts().await.unwrap();
+    assert!(!whereabouts.is_empty());
+    assert_eq!(other.whereabouts().await.unwrap(), whereabouts);
     other.close().await;
     database.run("DELETE FROM image_cache_identity").await;
     let error = store.identity().await.unwrap_err();

@@ -5,8 +5,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod proxy;
-
 mod t01_new_directory;
 mod t04_renames;
 mod t05_moved_directory;

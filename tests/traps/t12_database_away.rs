@@ -4,9 +4,9 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::proxy::Proxy;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::proxy::Proxy;
 use crate::{count_lines, noise};
 
 /// How long the database stays away in the middle of the uploads.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 
-use crate::proxy::Proxy;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
+use crate::support::proxy::Proxy;
 use crate::{make_parents, noise};
 
 const APP: &str = "trap 'exit 0' TERM; while :; do sleep 0.05; done";

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::count_lines;
-use crate::proxy::Proxy;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::proxy::Proxy;
 
 /// The trap's bound for a write after the cut.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -101,4 +101,34 @@ fn t21_a_server_falls_silent_in_the_middle() {
         assert_eq!(sandbox.contents(), sandbox.files());
         sandbox.remove();
     }
+}
+
+/// A batch that is tried again counts what it had restored before once.
+#[test]
+fn t21_a_restore_that_is_cut_in_the_middle_counts_each_file_once() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    for n in 0..40 {
+        sandbox.write(&format!("{n}.jpg"), &[n; 9_000]);
+    }
+    sandbox.write("large.bin", &vec![7; 3 << 20]);
+    sandbox.ok(&["cache-all", "--set", "inline_limit=64KiB"]);
+    let files = sandbox.files();
+    sandbox.wipe();
+    let mut proxy = Proxy::new(&sandbox.url());
+    proxy.slow_down(1 << 20);
+    let mut restore = sandbox.command(&["restore"]);
+    restore.env("DATABASE_URL", proxy.url());
+    let mut restore = Running::start(restore);
+    for _ in 0..40 {
+        restore.wait_for_log("event=restored ");
+    }
+    proxy.go_away();
+    restore.wait_for_log("event=database_away");
+    proxy.come_back();
+    let finished = restore.wait_for_log("event=restore_finished");
+    let (status, log) = restore.wait();
+    assert!(status.success(), "{log}");
+    assert!(finished.contains("restored=41 ") && finished.contains(" present=0 "), "{finished}");
+    assert!(sandbox.files() == files);
+    sandbox.remove();
 }

@@ -3,9 +3,9 @@
 use std::fs;
 
 use crate::noise;
-use crate::proxy::Proxy;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::proxy::Proxy;
 
 /// What the app sees at its very start: our leftovers, and how many files are there.
 const APP: &str = "find . -name '.imagecached*' > \"$BESIDE/ours\"

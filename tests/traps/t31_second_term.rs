@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::noise;
-use crate::proxy::Proxy;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
+use crate::support::proxy::Proxy;
 
 /// Asks to end, and again until it is understood as a second time: signals within a second are one.
 fn ask_twice(running: &mut Running) {

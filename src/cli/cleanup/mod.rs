@@ -1,6 +1,10 @@
 //! `cleanup`: drop entries that nobody has used for long and that are not on disk, with their objects.
 
+mod forget;
 mod objects;
+mod orphans;
+
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -10,6 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::ByteSize;
+use crate::objects::{Objects, Trouble};
 
 #[derive(Debug, Args)]
 pub struct Cleanup {
@@ -33,10 +38,10 @@ pub struct Cleanup {
 impl Cleanup {
     pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         if let Some(name) = &self.forget_database {
-            return objects::forget(context, name, self.yes, self.json).await;
+            return forget::run(context, name, self.yes, self.json).await;
         }
         if self.orphans {
-            return objects::orphans(context, self.yes, self.json).await;
+            return orphans::run(context, self.yes, self.json).await;
         }
         let upload_dir = context.upload_dir()?;
         context.ready_store().await?;
@@ -103,11 +108,26 @@ impl Cleanup {
     }
 }
 
+fn configured(context: &Context) -> Result<&Arc<Objects>, Failure> {
+    context.objects.as_ref().ok_or_else(|| {
+        Failure::other("no object store is configured: set object_store, or CLOUDINARY_URL")
+    })
+}
+
 impl From<CleanupError> for Failure {
     fn from(error: CleanupError) -> Self {
         match error {
             CleanupError::Store(error) => error.into(),
             error @ CleanupError::UploadDir { .. } => Self::other(error),
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Remote(error) => error.into(),
+            Trouble::Store(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a cleanup does in the object store, and what it says about it.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -9,16 +8,11 @@ use crate::cleanup::Candidates;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
-use crate::model::{ByteSize, Digest};
-use crate::objects::{
-    Compared, Differs, Forgotten, Neighbours, Objects, Pace, Removed, Stop, Trouble, shown,
-};
+use crate::model::Digest;
+use crate::objects::{Pace, Removed, Stop};
 
 /// Loose objects are counted up to here.
 const MOST_COUNTED: u32 = 10_000;
-
-/// As many orphans are held in memory and removed at a time.
-const ORPHANS: usize = 10_000;
 
 /// As many places of objects that stay are named.
 const PLACES: usize = 3;
@@ -60,8 +54,12 @@ pub async fn expected(context: &Context, candidates: &Candidates) -> Result<Expe
     if !objects.may_remove() {
         kept = Some(Stop::SwitchedOff.to_string());
     } else if with_entries + loose > 0 {
-        let neighbours = objects.neighbours().await?;
-        kept = (!neighbours.all.is_empty()).then(|| Stop::Shared(neighbours).to_string());
+        kept = match objects.neighbours().await {
+            Ok(neighbours) if neighbours.all.is_empty() => None,
+            Ok(neighbours) => Some(Stop::Shared(neighbours).to_string()),
+            // It may be back when it comes to removing.
+            Err(trouble) => Some(trouble.to_string()),
+        };
     }
     Ok(Expected { place: objects.remote().describe(), with_entries, loose, kept, stay })
 }
@@ -110,6 +108,11 @@ pub async fn remove(context: &Context, candidates: &Candidates) -> Done {
 }
 
 impl Done {
+    /// What has become of objects that no candidate had.
+    pub fn of(place: String, removed: Removed) -> Self {
+        Self { place, removed, stay: Stay { objects: 0, places: BTreeSet::new() } }
+    }
+
     pub fn tell(&self) -> Result<(), Failure> {
         let Self { place, removed, stay } = self;
         if removed.objects > 0 {
@@ -209,157 +212,9 @@ fn place_of(url: &str) -> String {
     place.take(200).collect()
 }
 
-/// Removes objects that no entry refers to, or shows them.
-pub async fn orphans(context: &Context, yes: bool, as_json: bool) -> Result<Exit, Failure> {
-    let objects = configured(context)?;
-    context.ready_store().await?;
-    let neighbours = objects.neighbours().await?;
-    let refusal = if !objects.may_remove() {
-        Some(Stop::SwitchedOff)
-    } else if !neighbours.all.is_empty() {
-        Some(Stop::Shared(neighbours))
-    } else {
-        None
-    };
-    let place = objects.remote().describe();
-    if let (Some(stop), true) = (&refusal, yes) {
-        return Err(Failure::other(format!("nothing was removed from {place}: {stop}")));
-    }
-    if !yes {
-        let mut told = Ok(());
-        let compared = objects
-            .compare(&mut |differs| {
-                if let (Differs::Orphan(object), false, Ok(())) = (differs, as_json, &told) {
-                    told = output::line(&format!("{}\t{}", ByteSize(object.size), shown(object)));
-                }
-            })
-            .await?;
-        told?;
-        return show_orphans(&place, &compared, refusal.as_ref(), as_json);
-    }
-    let mut done = Done {
-        place,
-        removed: Removed::default(),
-        stay: Stay { objects: 0, places: BTreeSet::new() },
-    };
-    loop {
-        let mut found = Vec::new();
-        objects
-            .compare(&mut |differs| match differs {
-                Differs::Orphan(object) if found.len() < ORPHANS => {
-                    found.push((object.content, object.url.clone()));
-                }
-                _ => {}
-            })
-            .await?;
-        objects.loosen(&found).await?;
-        let removed = objects.remove_loose(Pace::SWIFT).await;
-        let (gone, ends) = (removed.objects, removed.stopped.is_some());
-        let objects_before = done.removed.objects;
-        done.removed = Removed { objects: objects_before + gone, ..removed };
-        // There may be more than were held; but those that stayed would come again.
-        if found.len() < ORPHANS || gone == 0 || ends {
-            break;
-        }
-    }
-    if as_json {
-        output::json(&json!({ "objects": done.json() }))?;
-    } else {
-        if done.removed.objects == 0 {
-            output::line(&format!("0 objects removed from {}", done.place))?;
-        }
-        done.tell()?;
-    }
-    Ok(match done.removed.stopped {
-        Some(_) => Exit::Incomplete,
-        None => done.exit(),
-    })
-}
-
-fn show_orphans(
-    place: &str,
-    compared: &Compared,
-    refusal: Option<&Stop>,
-    as_json: bool,
-) -> Result<Exit, Failure> {
-    let Compared { objects, orphans, orphan_bytes, .. } = *compared;
-    let kept = refusal.map(ToString::to_string);
-    if as_json {
-        output::json(&json!({
-            "place": place,
-            "objects": objects,
-            "orphans": orphans,
-            "bytes": orphan_bytes,
-            "kept_because": kept,
-        }))?;
-        return Ok(Exit::Done);
-    }
-    output::line(&format!(
-        "{orphans} of {} ({}) in {place} are older than a day, and no entry refers to them",
-        counted(objects as usize, "object"),
-        ByteSize(orphan_bytes)
-    ))?;
-    match kept {
-        Some(why) => output::line(&format!("they stay: {why}"))?,
-        None if orphans > 0 => output::line("nothing was removed: add --yes to remove them")?,
-        None => {}
-    }
-    Ok(Exit::Done)
-}
-
-/// Removes the mark of another database, or shows it.
-pub async fn forget(
-    context: &Context,
-    name: &str,
-    yes: bool,
-    as_json: bool,
-) -> Result<Exit, Failure> {
-    let objects = configured(context)?;
-    context.ready_store().await?;
-    let Neighbours { place, all } = objects.neighbours().await?;
-    let Some(neighbour) = all.iter().find(|neighbour| neighbour.mark.name == name) else {
-        let known: Vec<String> = all.iter().map(ToString::to_string).collect();
-        let known = if known.is_empty() { "none".into() } else { known.join("; ") };
-        return Err(Failure::other(format!(
-            "no other database of the name {name:?} uses {place}; there are: {known}"
-        )));
-    };
-    let mut forgotten = false;
-    if yes {
-        forgotten = matches!(objects.forget(name).await?, Forgotten::Gone(_));
-    }
-    if as_json {
-        output::json(&json!({
-            "name": name, "note": neighbour.mark.note, "place": place, "forgotten": forgotten,
-        }))?;
-    } else if forgotten {
-        output::line(&format!("{neighbour}: forgotten"))?;
-    } else {
-        output::line(&format!(
-            "{neighbour}\nonce it is forgotten, objects that it still refers to may be removed; \
-             nothing was done: add --yes if it is gone"
-        ))?;
-    }
-    Ok(Exit::Done)
-}
-
-fn configured(context: &Context) -> Result<&Arc<Objects>, Failure> {
-    context.objects.as_ref().ok_or_else(|| {
-        Failure::other("no object store is configured: set object_store, or CLOUDINARY_URL")
-    })
-}
-
-fn counted(number: usize, noun: &str) -> String {
+/// A number and its noun.
+pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Remote(error) => error.into(),
-            Trouble::Store(error) => error.into(),
-        }
-    }
 }
 
 #[cfg(test)]

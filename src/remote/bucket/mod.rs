@@ -19,6 +19,7 @@ use crate::model::remote::{Bucket, BucketKind};
 use crate::remote::bucket::connector::failure;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
+use crate::remote::patience::Patience;
 use crate::remote::{
     Limits, Listed, Mark, NewObject, Remote, RemoteError, Sink, Source, Uploaded, key,
 };
@@ -33,7 +34,7 @@ pub(super) struct BucketStore {
     prefix: String,
     /// Where it is, when that is not plain from the URL.
     endpoint: String,
-    limits: Limits,
+    patience: Arc<Patience>,
 }
 
 impl fmt::Debug for BucketStore {
@@ -45,7 +46,8 @@ impl fmt::Debug for BucketStore {
 impl BucketStore {
     pub fn open(bucket: &Bucket, limits: Limits) -> Result<Self, RemoteError> {
         let base_url = bucket.base_url();
-        let opened = open::open(bucket, limits);
+        let patience = Arc::new(Patience::new(limits));
+        let opened = open::open(bucket, &patience);
         let store = opened.map_err(|failure| RemoteError::unopened(&base_url, failure))?;
         let slash = if bucket.prefix.is_empty() { "" } else { "/" };
         let endpoint = ["aws_endpoint", "azure_storage_endpoint", "google_base_url"]
@@ -58,7 +60,7 @@ impl BucketStore {
             prefix: format!("{}{slash}", bucket.prefix),
             endpoint: endpoint.to_owned(),
             base_url,
-            limits,
+            patience,
         })
     }
 
@@ -135,7 +137,7 @@ impl Remote for BucketStore {
         sink: &mut Sink<'_>,
     ) -> Result<u64, RemoteError> {
         let path = &self.ours("download from", url)?;
-        download::download(&self.limits, most, sink, |from| Box::pin(self.begin(path, from)))
+        download::download(&self.patience, most, sink, |from| Box::pin(self.begin(path, from)))
             .await
             .map_err(|failure| self.failed("download from", failure))
     }

@@ -10,16 +10,19 @@ use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, RetryConfig};
 
 use crate::model::remote::{Bucket, BucketKind};
-use crate::remote::Limits;
 use crate::remote::bucket::connector::{Connector, failure};
 use crate::remote::error::{Failure, Trouble};
 use crate::remote::http::Http;
+use crate::remote::patience::Patience;
 
 /// Opens a bucket; nothing is asked of it yet.
-pub(super) fn open(bucket: &Bucket, limits: Limits) -> Result<Arc<dyn ObjectStore>, Failure> {
+pub(super) fn open(
+    bucket: &Bucket,
+    patience: &Arc<Patience>,
+) -> Result<Arc<dyn ObjectStore>, Failure> {
     // Our client tries again, and knows `Retry-After`.
     let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let connector = || Http::new(limits).map(Connector);
+    let connector = || Http::new(patience.clone()).map(Connector);
     let built: object_store::Result<Arc<dyn ObjectStore>> = match bucket.kind {
         BucketKind::S3 => known(bucket)
             .into_iter()

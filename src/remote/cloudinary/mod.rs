@@ -11,6 +11,7 @@ mod signature;
 mod upload;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ use crate::model::remote::Cloudinary;
 use crate::remote::download::{self, Body};
 use crate::remote::error::{Failure, Trouble};
 use crate::remote::http::{Http, Request};
+use crate::remote::patience::Patience;
 use crate::remote::{Limits, Listed, Mark, NewObject, Remote, RemoteError, Sink, Source, Uploaded};
 use address::Address;
 
@@ -49,7 +51,8 @@ impl fmt::Debug for Cloud {
 
 impl Cloud {
     pub fn open(account: &Cloudinary, limits: Limits) -> Result<Self, RemoteError> {
-        let opened = Http::new(limits).map(|http| Self { http, account: account.clone() });
+        let opened = Http::new(Arc::new(Patience::new(limits)))
+            .map(|http| Self { http, account: account.clone() });
         opened.map_err(|failure| {
             RemoteError::unopened(&format!("Cloudinary cloud {}", account.cloud), failure)
         })
@@ -182,7 +185,7 @@ impl Remote for Cloud {
         let begin = |from| -> futures_util::future::BoxFuture<'_, _> {
             Box::pin(self.begin(address.url.clone(), from))
         };
-        download::download(&self.http.limits, most, sink, begin)
+        download::download(&self.http.patience, most, sink, begin)
             .await
             .map_err(|failure| self.failed("download from", failure))
     }

@@ -73,8 +73,8 @@ impl Worker {
         while let Some(piece) = reader.next().await.map_err(|error| entry.unread(error))? {
             draft.write_all(&piece).map_err(|error| entry.unplaced(error))?;
         }
-        let LargeEntry { path, mtime_ns, mode, file_size, .. } = entry;
-        let (path, bytes) = (path.clone(), *file_size);
-        Ok(Written { path, draft, mtime_ns: *mtime_ns, mode: *mode, bytes })
+        let LargeEntry { id, mtime_ns, mode, file_size, .. } = *entry;
+        let path = entry.path.clone();
+        Ok(Written { id, path, draft, mtime_ns, mode, bytes: file_size })
     }
 }

@@ -3,7 +3,7 @@
 mod large;
 mod objects;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,6 +46,8 @@ pub enum Part {
 pub struct Done {
     pub parts: Vec<Part>,
     pub left: Vec<Missing>,
+    /// Those of them whose objects were asked for in vain.
+    pub unanswered: Vec<i64>,
     pub stopped: Option<Stop>,
     /// Entries that were put aside.
     pub in_objects: Vec<i64>,
@@ -53,6 +55,7 @@ pub struct Done {
 
 /// A written file that has no name yet.
 struct Written {
+    id: i64,
     path: UploadPath,
     draft: Draft,
     mtime_ns: i64,
@@ -80,7 +83,9 @@ pub struct Worker {
     batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
     placer: Placer,
     buffer: Vec<u8>,
-    /// Entries that have changed since they were fetched.
+    /// Entries of the batch that need nothing more, in case that the others are tried again.
+    settled: HashSet<i64>,
+    /// Entries of the batch that have changed since they were fetched.
     again: Vec<Missing>,
     done: Done,
 }
@@ -93,15 +98,20 @@ impl Worker {
         answers: Arc<Answers>,
     ) -> io::Result<Self> {
         let placer = Placer::new(&restore.upload_dir)?;
-        let (buffer, again, done) = (Vec::new(), Vec::new(), Done::default());
-        Ok(Self { restore, stage, answers, batches, placer, buffer, again, done })
+        let (buffer, settled, again, done) = Default::default();
+        Ok(Self { restore, stage, answers, batches, placer, buffer, settled, again, done })
     }
 
     /// Restores batches until there are none, or until nothing more can be restored.
     pub async fn run(mut self) -> Done {
         while let Some(batch) = self.take() {
+            self.settled.clear();
             if let Err(stop) = self.follow(&batch).await {
-                self.done.left.extend(batch);
+                let (settled, in_objects) = (&self.settled, &self.done.in_objects);
+                let left = batch.into_iter().filter(|missing| {
+                    !settled.contains(&missing.id) && !in_objects.contains(&missing.id)
+                });
+                self.done.left.extend(left);
                 self.done.stopped = Some(stop);
                 break;
             }
@@ -164,7 +174,7 @@ impl Worker {
     async fn one_by_one(&mut self, batch: &[Missing], error: &StoreError) -> Result<(), Stop> {
         if let [alone] = batch {
             let path = format!("entry {}", alone.id);
-            self.note(Part::Failed { path, reason: error.to_string() });
+            self.note(alone.id, Part::Failed { path, reason: error.to_string() });
             return Ok(());
         }
         for missing in batch {
@@ -174,7 +184,11 @@ impl Worker {
     }
 
     async fn batch(&mut self, batch: &[Missing]) -> Result<(), Halt> {
-        let ids: Vec<i64> = batch.iter().map(|missing| missing.id).collect();
+        let ids = batch.iter().map(|missing| missing.id);
+        let ids: Vec<i64> = ids.filter(|id| !self.settled.contains(id)).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
         let store = self.restore.store.clone();
         let mut written = Vec::with_capacity(batch.len());
         let mut later = Later::default();
@@ -186,15 +200,15 @@ impl Worker {
                     match self.one(&row, &mut later) {
                         Ok(Some(file)) => written.push(file),
                         Ok(None) => {}
-                        Err(Refused::This(part)) => parts.push(part),
+                        Err(Refused::This(part)) => parts.push((row.id, part)),
                         Err(Refused::All(stop)) => halt = Some(stop),
                     }
                 }
             })
             .await
             .map_err(Halt::Store)?;
-        for part in parts {
-            self.note(part);
+        for (id, part) in parts {
+            self.note(id, part);
         }
         self.publish(written)?;
         if let Some(stop) = halt {
@@ -203,7 +217,7 @@ impl Worker {
         for entry in later.large {
             match self.large(&entry).await {
                 Ok(file) => self.publish(vec![file])?,
-                Err(Unwritten::Part(part)) => self.note(part),
+                Err(Unwritten::Part(part)) => self.note(entry.id, part),
                 Err(Unwritten::Changed) => self.fetch_again(entry.id, entry.file_size),
                 Err(Unwritten::Halt(halt)) => return Err(halt),
             }
@@ -213,7 +227,12 @@ impl Worker {
                 self.done.in_objects.extend(later.objects.iter().map(|entry| entry.id));
                 Ok(())
             }
-            Stage::Objects => self.objects(later.objects).await,
+            Stage::Objects => {
+                // The database gives rows in an order of its own, and those asked in vain come last.
+                let place = |id| batch.iter().position(|missing| missing.id == id);
+                later.objects.sort_by_key(|entry| place(entry.id));
+                self.objects(later.objects).await
+            }
         }
     }
 
@@ -239,7 +258,7 @@ impl Worker {
         self.buffer = buffer;
         let draft = placed?;
         let (mtime_ns, mode, bytes) = (row.mtime_ns, row.mode, row.file_size);
-        Ok(Some(Written { path, draft, mtime_ns, mode, bytes }))
+        Ok(Some(Written { id: row.id, path, draft, mtime_ns, mode, bytes }))
     }
 
     fn draft(&mut self, path: &UploadPath, bytes: &[u8]) -> Result<Draft, Refused> {
@@ -267,7 +286,7 @@ impl Worker {
         if self.restore.durable && !written.is_empty() {
             self.placer.sync().map_err(|error| Halt::Stop(Stop::UploadDir(error)))?;
         }
-        for Written { path, draft, mtime_ns, mode, bytes } in written {
+        for Written { id, path, draft, mtime_ns, mode, bytes } in written {
             let part = match draft.publish(mtime_ns, mode) {
                 Ok(Published::Placed(stat)) => {
                     (self.restore.on_restored)(&path, &stat);
@@ -280,12 +299,14 @@ impl Worker {
                     Refused::All(stop) => return Err(Halt::Stop(stop)),
                 },
             };
-            self.note(part);
+            self.note(id, part);
         }
         Ok(())
     }
 
-    fn note(&mut self, part: Part) {
+    /// Says what became of an entry.
+    fn note(&mut self, id: i64, part: Part) {
+        self.settled.insert(id);
         let counters = &self.restore.health.counters;
         match &part {
             Part::Restored { bytes } => {

@@ -18,7 +18,8 @@ impl Worker {
         let mut downloads = FuturesUnordered::new();
         let mut waiting = entries.into_iter();
         loop {
-            while downloads.len() < DOWNLOADS
+            while (downloads.is_empty()
+                || downloads.len() < DOWNLOADS && !self.answers.are_in_doubt())
                 && let Some(entry) = waiting.next()
             {
                 if !self.answers.are_expected() {
@@ -32,7 +33,7 @@ impl Worker {
                         (entry, downloaded)
                     }),
                     Err(error) => match refused(&entry.path, error) {
-                        Refused::This(part) => self.note(part),
+                        Refused::This(part) => self.note(entry.id, part),
                         Refused::All(stop) => return Err(Halt::Stop(stop)),
                     },
                 }
@@ -47,19 +48,20 @@ impl Worker {
             self.answers.note(!matches!(downloaded, Err(Failed::Away(_))));
             match downloaded {
                 Ok(draft) => {
-                    let file = Written { path, draft, mtime_ns, mode, bytes: file_size };
+                    let file = Written { id, path, draft, mtime_ns, mode, bytes: file_size };
                     self.publish(vec![file])?;
                 }
-                Err(Failed::Damaged(reason)) => self.note(damaged(id, path.as_str(), reason)),
+                Err(Failed::Damaged(reason)) => self.note(id, damaged(id, path.as_str(), reason)),
                 Err(Failed::Away(reason)) => {
                     self.leave(id, file_size);
+                    self.done.unanswered.push(id);
                     self.done.stopped = Some(Stop::Objects(reason));
                 }
                 Err(Failed::Refused(reason)) => {
-                    self.note(Part::Failed { path: path.to_string(), reason });
+                    self.note(id, Part::Failed { path: path.to_string(), reason });
                 }
                 Err(Failed::Place(error)) => match refused(&path, error) {
-                    Refused::This(part) => self.note(part),
+                    Refused::This(part) => self.note(id, part),
                     Refused::All(stop) => return Err(Halt::Stop(stop)),
                 },
             }
@@ -75,6 +77,7 @@ impl Worker {
 
     /// Leaves an entry for a later restore.
     fn leave(&mut self, id: i64, bytes: u64) {
+        self.settled.insert(id);
         self.done.left.push(Missing { id, bytes, access_is_old: false });
     }
 }

@@ -51,6 +51,15 @@ impl MySql {
         row.map(|row| row.try_get(0)).transpose()
     }
 
+    async fn whereabouts_once(&self) -> Result<String> {
+        // MySQL has the one, newer MariaDB the other, and older neither.
+        let sql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')";
+        let mut unit = begin(&self.pool).await?;
+        let row = sqlx::query(sql).fetch_optional(&mut *unit).await?;
+        unit.commit().await?;
+        row.map_or(Ok(String::new()), |row| row.try_get(1))
+    }
+
     async fn announce_claim(&self, content: Digest, claim: Claim) -> Result<()> {
         let sql = "INSERT INTO image_cache_claim (id, content, since)
             VALUES (?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE since = VALUES(since)";
@@ -211,6 +220,11 @@ impl ObjectLedger for MySql {
         let done = unit(|| self.identity_once()).await;
         let name = self.told("read the name of the cache", done).await?;
         named("read the name of the cache in MySQL/MariaDB", name)
+    }
+
+    async fn whereabouts(&self) -> Result<String, StoreError> {
+        let done = unit(|| self.whereabouts_once()).await;
+        self.told("ask the server which one it is", done).await
     }
 
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError> {

@@ -44,6 +44,20 @@ impl Postgres {
         row.map(|row| row.try_get(0)).transpose()
     }
 
+    async fn whereabouts_once(&self) -> Result<String> {
+        // A provider may keep it to itself.
+        let may = "SELECT coalesce(has_function_privilege(
+            to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false)";
+        let mut unit = begin(&self.pool).await?;
+        let mut told = String::new();
+        if query(may).fetch_one(&mut *unit).await?.try_get(0)? {
+            let sql = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
+            told = query(sql).fetch_one(&mut *unit).await?.try_get(0)?;
+        }
+        unit.commit().await?;
+        Ok(told)
+    }
+
     async fn announce_claim(&self, content: Digest, claim: Claim) -> Result<()> {
         let sql = "INSERT INTO image_cache_claim (id, content) VALUES ($1, $2)
             ON CONFLICT (id) DO NOTHING";
@@ -191,6 +205,11 @@ impl ObjectLedger for Postgres {
         let done = unit(|| self.identity_once()).await;
         let name = self.told("read the name of the cache", done).await?;
         named("read the name of the cache in PostgreSQL", name)
+    }
+
+    async fn whereabouts(&self) -> Result<String, StoreError> {
+        let done = unit(|| self.whereabouts_once()).await;
+        self.told("ask the server which one it is", done).await
     }
 
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError> {

@@ -1,6 +1,8 @@
 //! The ledger of objects in an SQLite file. One writer at a time has the file, so each call is a single
 //! transaction: nobody can write between what it writes and what it reads.
 
+use std::time::UNIX_EPOCH;
+
 use async_trait::async_trait;
 use sqlx::{Result, Row, SqliteConnection};
 
@@ -144,6 +146,16 @@ impl ObjectLedger for Sqlite {
         let done = unit(|| self.identity_once()).await;
         let name = self.told("read the name of the cache", done).await?;
         named("read the name of the cache in SQLite", name)
+    }
+
+    async fn whereabouts(&self) -> Result<String, StoreError> {
+        // A copy is a file that was made at another time. Not every file system keeps it.
+        let file = self.file.clone();
+        let made = tokio::task::spawn_blocking(move || file.metadata().and_then(|it| it.created()))
+            .await
+            .expect("looking at a file does not panic");
+        let since = made.ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+        Ok(since.map_or(String::new(), |since| since.as_nanos().to_string()))
     }
 
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError> {
