@@ -132,7 +132,6 @@ impl Database {
             ),
         };
         while self.numbers(&waiting).await == [0] {
-            // InnoDB renews this table only when nobody has read it for a tenth of a second.
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
