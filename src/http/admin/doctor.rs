@@ -43,6 +43,8 @@ struct Page<'p> {
     looked: String,
     /// It was given up before its end.
     unfinished: bool,
+    /// Another process has the upload directory.
+    elsewhere: bool,
     groups: Vec<Group>,
 }
 
@@ -94,6 +96,7 @@ pub async fn page(
         tone,
         looked: (text.looked)(&frame.language.duration(age)),
         unfinished: !ended,
+        elsewhere: site.guard.is_none(),
         groups: groups.into_iter().filter(|group| !group.findings.is_empty()).collect(),
         frame: &frame,
     };

@@ -273,6 +273,8 @@ pub static PERSIAN: Texts = Texts {
         _ => format!("{} خطا و {} هشدار", number(errors), number(warnings)),
     },
     doctor_unfinished: "وارسی زیاد طول کشید و نیمه‌کاره ماند؛ بعضی از بررسی‌ها انجام نشده‌اند.",
+    doctor_elsewhere: "این پردازه به پوشهٔ آپلود دسترسی ندارد و آنچه فقط آنجا دیده می‌شود وارسی نشده است. پنل پردازه‌ای \
+                       که کنار برنامهٔ شما اجرا می‌شود، یا دستور imagecached doctor در همان‌جا، آن را نشان می‌دهد.",
     looked: |age| format!("آخرین وارسی: {age} پیش."),
     look_again: "وارسی دوباره",
     examined: "وارسی دوباره انجام شد.",
