@@ -61,8 +61,12 @@ impl Database {
     /// A store of its own on this database, as another instance of the program would have it.
     pub fn open(&self) -> Arc<dyn Store> {
         let half_a_minute = Duration::from_secs(30);
-        let options =
-            Options { connections: 2, acquire_timeout: half_a_minute, call_timeout: half_a_minute };
+        let options = Options {
+            connections: 2,
+            acquire_timeout: half_a_minute,
+            call_timeout: half_a_minute,
+            versions: 0,
+        };
         store::open(&self.target, &options).expect("the target is understood")
     }
 

@@ -4,7 +4,8 @@ use sqlx::{QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
-use crate::store::postgres::{Postgres, ledger, query, read};
+use crate::model::version::Why;
+use crate::store::postgres::{Postgres, history, ledger, query, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
 use crate::store::retry::begin;
@@ -98,13 +99,17 @@ async fn write_looks(
     Ok(())
 }
 
-/// Removes the first rows of chunk sets that no entry refers to.
-async fn remove_loose(connection: &mut sqlx::PgConnection, sets: &[ChunkSet]) -> Result<()> {
+/// Removes the first rows of chunk sets that no row refers to.
+pub(super) async fn remove_loose(
+    connection: &mut sqlx::PgConnection,
+    sets: &[ChunkSet],
+) -> Result<()> {
     if sets.is_empty() {
         return Ok(());
     }
     let sql = "DELETE FROM image_cache_chunk c WHERE chunk_set = ANY($1) AND seq < $2
-        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)";
+        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)";
     let sets: Vec<i64> = sets.iter().map(|set| set.0).collect();
     query(sql).bind(sets).bind(i64::from(CHUNKS_AT_ONCE)).execute(connection).await?;
     Ok(())
@@ -120,8 +125,13 @@ impl Postgres {
 
         let mut unit = begin(&self.pool).await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
-        let plan = put::plan(&ordered, &known);
+        let mut plan = put::plan(&ordered, &known, self.versions > 0);
         insert_chunks(&mut unit, plan.rows.iter().map(|entry| &entry.payload)).await?;
+        if !plan.former.is_empty() {
+            history::keep(&mut unit, &plan.former_ids(), Why::Replaced).await?;
+            let many = history::trim(&mut unit, &plan.former_paths(), self.versions).await?;
+            plan.let_go_of(many);
+        }
         insert_rows(&mut unit, &plan.rows).await?;
         let looks: Vec<_> = plan
             .looks
@@ -196,11 +206,12 @@ impl Postgres {
         unit.commit().await
     }
 
-    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    /// Removes some rows of a set that no row refers to; returns whether there may be more.
     pub(super) async fn discard_some(&self, set: ChunkSet) -> Result<bool> {
         let sql = "DELETE FROM image_cache_chunk WHERE chunk_set = $1
             AND seq IN (SELECT seq FROM image_cache_chunk WHERE chunk_set = $1 LIMIT $2)
-            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)";
+            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = $1)";
         let mut unit = begin(&self.pool).await?;
         let removed =
             query(sql).bind(set.0).bind(i64::from(CHUNKS_AT_ONCE)).execute(&mut *unit).await?;
@@ -208,11 +219,12 @@ impl Postgres {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// Chunk sets that no row refers to and whose last row is more than a day old. Removes the claims that nobody has
     /// given back.
     pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < now() - interval '1 day'";
         let mut unit = begin(&self.pool).await?;
         ledger::forget_claims(&mut unit).await?;
@@ -226,7 +238,7 @@ impl Postgres {
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
         let mut unit = begin(&self.pool).await?;
         let sql = "DELETE FROM image_cache WHERE id = ANY($1)
-            RETURNING chunk_set, sha256, image_url";
+            RETURNING chunk_set, sha256, image_url, file_size";
         let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;
         let let_go = rows::let_go(&rows);
         remove_loose(&mut unit, &let_go.sets).await?;
