@@ -36,7 +36,9 @@ pub(super) struct LetGo {
 /// What a put writes.
 #[derive(Default)]
 pub(super) struct Plan<'a> {
-    /// Entries whose whole row is written.
+    /// Entries whose whole row is written: those whose paths have no row.
+    pub new: Vec<&'a NewEntry>,
+    /// Entries whose whole row is written: those whose paths have one.
     pub rows: Vec<&'a NewEntry>,
     /// Entries whose content is the stored one: only mtime and mode are written.
     pub looks: Vec<&'a NewEntry>,
@@ -63,7 +65,11 @@ pub(super) fn plan<'a>(
         let known = known.get(entry.path.as_str());
         let new_set = set_of(&entry.payload);
         let written = match known.map(|known| compare(entry, known)) {
-            None | Some(Change::Row) => {
+            None => {
+                plan.new.push(entry);
+                true
+            }
+            Some(Change::Row) => {
                 plan.rows.push(entry);
                 true
             }
@@ -104,10 +110,15 @@ pub struct Done {
     pub large: Vec<ChunkSet>,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// All entries whose row is written.
+    pub fn written(&self) -> impl Iterator<Item = &'a NewEntry> {
+        self.new.iter().chain(&self.rows).copied()
+    }
+
     /// What to tell of it once it is committed.
     pub fn done(self, entries: &[NewEntry]) -> Done {
-        let rows: HashSet<&str> = self.rows.iter().map(|entry| entry.path.as_str()).collect();
+        let rows: HashSet<&str> = self.written().map(|entry| entry.path.as_str()).collect();
         let written = entries.iter().map(|entry| rows.contains(entry.path.as_str())).collect();
         Done { written, large: self.large }
     }

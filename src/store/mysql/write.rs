@@ -11,7 +11,21 @@ use crate::store::relocate::{self, Moved};
 use crate::store::retry::begin;
 use crate::store::{Relocation, Touch, rows};
 
-/// `room` is the bytes that fit into a statement; `moment` is what counts as now, if not the statement's.
+/// What an entry takes from the one that is stored. Assignments are made in this order, and a column read
+/// after its own has the new value.
+const REPLACE: &str = " ON DUPLICATE KEY UPDATE
+        object_id = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
+            object_id, VALUES(object_id)),
+        content_type = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
+            content_type, VALUES(content_type)),
+        updated_at = IF(sha256 = VALUES(sha256), updated_at, VALUES(updated_at)),
+        sha256 = VALUES(sha256), image_url = VALUES(image_url), file_size = VALUES(file_size),
+        content_type_header = VALUES(content_type_header),
+        last_accessed = VALUES(last_accessed), mtime_ns = VALUES(mtime_ns),
+        mode = VALUES(mode), chunk_set = VALUES(chunk_set), image_data = VALUES(image_data)";
+
+/// `room` is the bytes that fit into a statement. Rows that are there are replaced, as of `moment`; without one
+/// all must be new: where another writer has come first, the put begins again, knowing what is there.
 async fn insert_rows(
     connection: &mut MySqlConnection,
     rows: &[&NewEntry],
@@ -47,19 +61,7 @@ async fn insert_rows(
                 .push_bind(put::set_of(&entry.payload).map(|set| set.0))
                 .push_bind(put::text_of(&entry.payload));
         });
-        // Assignments are made in this order, and a column read after its own has the new value.
-        sql.push(
-            " ON DUPLICATE KEY UPDATE
-                object_id = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
-                    object_id, VALUES(object_id)),
-                content_type = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
-                    content_type, VALUES(content_type)),
-                updated_at = IF(sha256 = VALUES(sha256), updated_at, VALUES(updated_at)),
-                sha256 = VALUES(sha256), image_url = VALUES(image_url), file_size = VALUES(file_size),
-                content_type_header = VALUES(content_type_header),
-                last_accessed = VALUES(last_accessed), mtime_ns = VALUES(mtime_ns),
-                mode = VALUES(mode), chunk_set = VALUES(chunk_set), image_data = VALUES(image_data)",
-        );
+        sql.push(if moment.is_some() { REPLACE } else { "" });
         sql.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
@@ -152,15 +154,17 @@ impl MySql {
         let mut unit = begin(&self.pool).await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
         let mut plan = put::plan(&ordered, &known, self.versions > 0);
-        insert_chunks(&mut unit, plan.rows.iter().map(|entry| &entry.payload), room).await?;
-        let mut moment = None;
-        if !plan.former.is_empty() {
-            let now = moment.insert(history::moment(&mut unit).await?);
-            history::keep(&mut unit, &plan.former_ids(), Why::Replaced, now).await?;
-            let many = history::trim(&mut unit, &plan.former_paths(), self.versions).await?;
-            plan.let_go_of(many);
+        insert_rows(&mut unit, &plan.new, room, None).await?;
+        insert_chunks(&mut unit, plan.written().map(|entry| &entry.payload), room).await?;
+        if !plan.rows.is_empty() {
+            let moment = history::moment(&mut unit).await?;
+            if !plan.former.is_empty() {
+                history::keep(&mut unit, &plan.former_ids(), Why::Replaced, &moment).await?;
+                let many = history::trim(&mut unit, &plan.former_paths(), self.versions).await?;
+                plan.let_go_of(many);
+            }
+            insert_rows(&mut unit, &plan.rows, room, Some(&moment)).await?;
         }
-        insert_rows(&mut unit, &plan.rows, room, moment.as_deref()).await?;
         let looks: Vec<_> = plan
             .looks
             .iter()

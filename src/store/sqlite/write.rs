@@ -10,8 +10,8 @@ use crate::store::relocate::{self, Moved};
 use crate::store::sqlite::{Sqlite, history, json, ledger, read};
 use crate::store::{Relocation, Touch, rows};
 
-/// Multi-row `VALUES`: each statement is a message to the thread that holds the connection. `moment` is what
-/// counts as now, if not the statement's.
+/// Multi-row `VALUES`: each statement is a message to the thread that holds the connection. Rows that are there
+/// are replaced, as of `moment`; `None` for rows that are all new.
 async fn insert_rows(
     connection: &mut SqliteConnection,
     rows: &[&NewEntry],
@@ -130,17 +130,19 @@ impl Sqlite {
         let mut writing = self.write().await?;
         let known = read::known(&mut writing.unit, &paths).await?;
         let mut plan = put::plan(&ordered, &known, self.versions > 0);
-        let payloads = plan.rows.iter().map(|entry| &entry.payload);
+        let payloads = plan.written().map(|entry| &entry.payload);
         insert_chunks(&mut writing.unit, payloads).await?;
-        let mut moment = None;
-        if !plan.former.is_empty() {
+        insert_rows(&mut writing.unit, &plan.new, None).await?;
+        if !plan.rows.is_empty() {
             let unit = &mut writing.unit;
-            let now = moment.insert(history::moment(unit).await?);
-            history::keep(unit, &plan.former_ids(), Why::Replaced, now).await?;
-            let many = history::trim(unit, &plan.former_paths(), self.versions).await?;
-            plan.let_go_of(many);
+            let moment = history::moment(unit).await?;
+            if !plan.former.is_empty() {
+                history::keep(unit, &plan.former_ids(), Why::Replaced, &moment).await?;
+                let many = history::trim(unit, &plan.former_paths(), self.versions).await?;
+                plan.let_go_of(many);
+            }
+            insert_rows(unit, &plan.rows, Some(&moment)).await?;
         }
-        insert_rows(&mut writing.unit, &plan.rows, moment.as_deref()).await?;
         let looks: Vec<_> = plan
             .looks
             .iter()
