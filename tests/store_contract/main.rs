@@ -5,6 +5,7 @@ mod chunks;
 mod connections;
 mod entries;
 mod history;
+mod history_races;
 mod ledger;
 mod lists;
 mod places;
@@ -90,6 +91,7 @@ mod cases {
     pub use super::connections::*;
     pub use super::entries::*;
     pub use super::history::*;
+    pub use super::history_races::*;
     pub use super::ledger::*;
     pub use super::lists::*;
     pub use super::places::*;
