@@ -27,12 +27,16 @@ const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Durati
 /// How long a call waits for a connection, at least and at most.
 const ACQUIRE: (Duration, Duration) = (Duration::from_millis(700), Duration::from_secs(10));
 
+/// Most former contents that are kept of each path.
+const VERSIONS: u32 = 0;
+
 fn open_store(settings: &Settings, connections: u32) -> Result<Arc<dyn Store>, Failure> {
     let options = store::Options {
         connections,
         // Shorter than the wait itself: the pool tells why it has no connection only at the end.
         acquire_timeout: settings.database_wait.mul_f64(0.7).clamp(ACQUIRE.0, ACQUIRE.1),
         call_timeout: settings.database_timeout,
+        versions: VERSIONS,
     };
     Ok(store::open(&settings.database.target, &options)?)
 }

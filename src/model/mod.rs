@@ -22,6 +22,7 @@ pub mod stat;
 pub mod target;
 pub mod timestamp;
 pub mod upload_path;
+pub mod version;
 
 pub use digest::{Digest, Hasher};
 pub use entry::{Entry, IndexRow, NewEntry, NewPayload};
@@ -33,3 +34,4 @@ pub use stat::FileStat;
 pub use target::Target;
 pub use timestamp::Timestamp;
 pub use upload_path::UploadPath;
+pub use version::Version;

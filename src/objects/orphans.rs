@@ -1,4 +1,5 @@
-//! Do entries and objects agree? Objects that no entry refers to, and entries whose object is gone.
+//! Do entries and objects agree? Objects that no entry refers to, present or former, and entries whose object is
+//! gone.
 //!
 //! A crash between an upload and its entry leaves an orphan, and so does whoever deletes rows behind our
 //! back. Both sides may have a million: of the objects 33 bytes each are held, entries come page by page.
@@ -9,7 +10,7 @@ use crate::model::entry::PayloadKind;
 use crate::model::{Digest, Entry};
 use crate::objects::{Objects, Trouble};
 use crate::remote::{Listed, Remote};
-use crate::store::{ListQuery, Sort, Store};
+use crate::store::{HistoryQuery, ListQuery, Sort, Store};
 
 /// An object that no entry refers to may belong to an upload that is under way.
 const YOUNG: Duration = Duration::from_secs(24 * 3600);
@@ -31,7 +32,7 @@ pub struct Compared {
     pub objects: u64,
     /// Entries whose object is not there.
     pub gone: u64,
-    /// Objects that no entry refers to, older than a day.
+    /// Objects that no entry refers to, present or former, older than a day.
     pub orphans: u64,
     /// Their size in bytes.
     pub orphan_bytes: u64,
@@ -86,6 +87,27 @@ pub async fn compare(
         }
         query.after = page.next;
         if query.after.is_none() {
+            break;
+        }
+    }
+    // Then what has ceased: an entry that goes there meanwhile is seen on one side at least. One that is taken
+    // out of the trash may not be, and whoever removes its object asks the database once more.
+    let mut former = HistoryQuery {
+        payload: Some(PayloadKind::Url),
+        limit: Some(PAGE),
+        ..HistoryQuery::default()
+    };
+    loop {
+        let page = store.history(&former).await?;
+        for version in &page.versions {
+            let url = version.entry.image_url.as_deref().unwrap_or_default();
+            let content = remote.content(url);
+            if let Some(at) = content.and_then(|content| contents.binary_search(&content).ok()) {
+                referred[at] = true;
+            }
+        }
+        former.after = page.next;
+        if former.after.is_none() {
             break;
         }
     }

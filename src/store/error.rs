@@ -126,9 +126,10 @@ pub(super) fn is_cut(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Two writers met, and the database has undone this one.
+/// Two writers met, and the database has undone this one; or a row that was to be new is there by now.
 pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
     match error {
+        sqlx::Error::Database(error) if error.is_unique_violation() => true,
         // SQLite has waited for the lock already, as long as it was told to.
         sqlx::Error::Database(error) if matches!(vendor(&**error), Vendor::Sqlite(5)) => false,
         sqlx::Error::Database(_) => trouble_of(error) == Trouble::Busy,

@@ -5,9 +5,11 @@
 
 mod error;
 mod fresh;
+pub mod history;
 pub mod ledger;
 mod listing;
 mod mysql;
+mod past;
 mod postgres;
 mod put;
 mod relocate;
@@ -26,6 +28,7 @@ use async_trait::async_trait;
 
 pub use error::{StoreError, Trouble};
 pub use fresh::fresh_chunk_set;
+pub use history::{History, HistoryPage, HistoryQuery, HistoryTotals, Purged, Which};
 pub use ledger::ObjectLedger;
 pub use listing::{After, Growth, ListQuery, Page, Sort};
 
@@ -43,6 +46,8 @@ pub struct Options {
     /// How long a call to a server waits for any progress before it is given up and its connection is
     /// replaced.
     pub call_timeout: Duration,
+    /// Most former contents that are kept of each path when puts replace them; 0 keeps none.
+    pub versions: u32,
 }
 
 /// What is stored under a path, as far as it takes to decide whether to store again.
@@ -156,7 +161,7 @@ pub struct ServerFacts {
 /// The image cache. Every call is one unit of work: it has been done wholly when it returns `Ok`,
 /// and calling it again after an error does no harm.
 #[async_trait]
-pub trait Store: ObjectLedger + units::Units + fmt::Debug {
+pub trait Store: ObjectLedger + History + units::Units + fmt::Debug {
     /// Name of the database product, for people.
     fn product(&self) -> &'static str;
 
@@ -178,8 +183,9 @@ pub trait Store: ObjectLedger + units::Units + fmt::Debug {
     /// Stores entries, in one transaction: creates what is new and replaces what is there
     /// (`created_at`, and an owner that is not given, are kept). Where content, mtime and mode are
     /// the stored ones and the payload is there in the form given, the row is not written. One path
-    /// comes once. Chunks that the entries referred to before are removed, and so are new ones that
-    /// turn out not to be needed because the content was stored already.
+    /// comes once. A content that another one replaces becomes a version ([`History`]), if versions are kept.
+    /// Otherwise the chunks that the entries referred to before are removed; and so are new ones that turn
+    /// out not to be needed because the content was stored already.
     ///
     /// Says of each entry whether its content was written: not when it was the stored one.
     async fn put(&self, entries: &[NewEntry]) -> Result<Vec<bool>, StoreError> {
@@ -209,8 +215,8 @@ pub trait Store: ObjectLedger + units::Units + fmt::Debug {
     /// Reads one chunk row.
     async fn read_chunk(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Removes the rows of a chunk set that no entry refers to, a few at a time; a set that an
-    /// entry refers to is left alone.
+    /// Removes the rows of a chunk set that no entry refers to, present or former, a few at a time; a set
+    /// that one refers to is left alone.
     async fn discard_chunks(&self, set: ChunkSet) -> Result<(), StoreError> {
         while self.discard_unit(set).await? {}
         Ok(())
@@ -253,7 +259,8 @@ pub trait Store: ObjectLedger + units::Units + fmt::Debug {
     /// The image cache in figures.
     async fn totals(&self) -> Result<Totals, StoreError>;
 
-    /// Removes entries and their chunks; returns how many entries there were. Their objects become loose.
+    /// Removes entries and their chunks for good; returns how many entries there were. Their objects become
+    /// loose. [`History::trash`] is what can be taken back.
     async fn remove(&self, ids: &[i64]) -> Result<u64, StoreError> {
         let mut removed = 0;
         for some in ids.chunks(self.most_removed()) {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::Digest;
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
 use crate::store::Stored;
 
 /// Chunk rows that one statement removes: 16 MiB, a fraction of a second of the database's time.
@@ -24,20 +24,26 @@ pub(super) struct Known {
     pub image_url: String,
 }
 
-/// What entries that are removed referred to.
+/// What rows that are removed referred to.
 #[derive(Default)]
 pub(super) struct LetGo {
     pub sets: Vec<ChunkSet>,
+    /// Those of them with more rows than are removed at once.
+    pub large: Vec<ChunkSet>,
     pub objects: Vec<(Digest, String)>,
 }
 
 /// What a put writes.
 #[derive(Default)]
 pub(super) struct Plan<'a> {
-    /// Entries whose whole row is written.
+    /// Entries whose whole row is written: those whose paths have no row.
+    pub new: Vec<&'a NewEntry>,
+    /// Entries whose whole row is written: those whose paths have one.
     pub rows: Vec<&'a NewEntry>,
     /// Entries whose content is the stored one: only mtime and mode are written.
     pub looks: Vec<&'a NewEntry>,
+    /// The rows whose content becomes a version before it is replaced, and their paths.
+    pub former: Vec<(i64, &'a str)>,
     /// Chunk sets that may have no entry any more once this is written: those of the entries from
     /// before, and new ones that turned out not to be needed. Who removes them looks first.
     pub loose: Vec<ChunkSet>,
@@ -47,14 +53,23 @@ pub(super) struct Plan<'a> {
     pub objects: Vec<(Digest, String)>,
 }
 
-/// Decides what to do with `entries`, in the order given.
-pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>) -> Plan<'a> {
+/// Decides what to do with `entries`, in the order given; `keeps` when contents that are replaced become
+/// versions.
+pub(super) fn plan<'a>(
+    entries: &[&'a NewEntry],
+    known: &HashMap<String, Known>,
+    keeps: bool,
+) -> Plan<'a> {
     let mut plan = Plan::default();
     for &entry in entries {
         let known = known.get(entry.path.as_str());
         let new_set = set_of(&entry.payload);
         let written = match known.map(|known| compare(entry, known)) {
-            None | Some(Change::Row) => {
+            None => {
+                plan.new.push(entry);
+                true
+            }
+            Some(Change::Row) => {
                 plan.rows.push(entry);
                 true
             }
@@ -66,6 +81,10 @@ pub(super) fn plan<'a>(entries: &[&'a NewEntry], known: &HashMap<String, Known>)
         };
         if written {
             if let Some(known) = known {
+                if keeps && is_replaced(entry, known) {
+                    plan.former.push((known.stored.id, entry.path.as_str()));
+                    continue;
+                }
                 if let Some(old) = known.stored.chunk_set
                     && Some(old) != new_set
                 {
@@ -91,12 +110,34 @@ pub struct Done {
     pub large: Vec<ChunkSet>,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// All entries whose row is written.
+    pub fn written(&self) -> impl Iterator<Item = &'a NewEntry> {
+        self.new.iter().chain(&self.rows).copied()
+    }
+
     /// What to tell of it once it is committed.
     pub fn done(self, entries: &[NewEntry]) -> Done {
-        let rows: HashSet<&str> = self.rows.iter().map(|entry| entry.path.as_str()).collect();
+        let rows: HashSet<&str> = self.written().map(|entry| entry.path.as_str()).collect();
         let written = entries.iter().map(|entry| rows.contains(entry.path.as_str())).collect();
         Done { written, large: self.large }
+    }
+
+    /// The paths of what becomes a version.
+    pub fn former_paths(&self) -> Vec<&str> {
+        self.former.iter().map(|(_, path)| *path).collect()
+    }
+
+    /// The rows of what becomes a version.
+    pub fn former_ids(&self) -> Vec<i64> {
+        self.former.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Lets go of what versions referred to that were too many.
+    pub fn let_go_of(&mut self, versions: LetGo) {
+        self.loose.extend(versions.sets);
+        self.large.extend(versions.large);
+        self.objects.extend(versions.objects);
     }
 
     fn let_go(&mut self, set: ChunkSet, file_size: u64) {
@@ -121,6 +162,11 @@ pub(super) fn object_of(
 ) -> Option<(Digest, String)> {
     let content = content.filter(|_| !url.is_empty() && url != new_url)?;
     Some((content, url.to_owned()))
+}
+
+/// Whether an entry takes the place of bytes that are another content.
+fn is_replaced(entry: &NewEntry, known: &Known) -> bool {
+    known.stored.payload != PayloadKind::None && known.stored.sha256 != Some(entry.sha256)
 }
 
 enum Change {
@@ -209,7 +255,6 @@ pub(super) fn statements<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::PayloadKind;
     use crate::model::{Digest, FileStat, UploadPath};
 
     fn entry(mtime_ns: i64, payload: NewPayload) -> NewEntry {
@@ -243,14 +288,14 @@ mod tests {
     #[test]
     fn the_same_content_is_not_written() {
         let same = entry(5, NewPayload::Inline("YQ==".into()));
-        let plan = plan(&[&same], &known(PayloadKind::Inline, None));
+        let plan = plan(&[&same], &known(PayloadKind::Inline, None), false);
         assert!(plan.rows.is_empty() && plan.looks.is_empty() && plan.loose.is_empty());
     }
 
     #[test]
     fn another_mtime_writes_the_look_only() {
         let touched = entry(6, NewPayload::Inline("YQ==".into()));
-        let plan = plan(&[&touched], &known(PayloadKind::Inline, None));
+        let plan = plan(&[&touched], &known(PayloadKind::Inline, None), false);
         assert!(plan.rows.is_empty());
         assert_eq!(plan.looks.len(), 1);
     }
@@ -259,7 +304,7 @@ mod tests {
     fn a_payload_that_is_missing_or_moves_is_written() {
         let same = entry(5, NewPayload::Inline("YQ==".into()));
         for place in [PayloadKind::None, PayloadKind::Url, PayloadKind::Chunks] {
-            assert_eq!(plan(&[&same], &known(place, None)).rows.len(), 1, "{place:?}");
+            assert_eq!(plan(&[&same], &known(place, None), false).rows.len(), 1, "{place:?}");
         }
     }
 
@@ -267,12 +312,12 @@ mod tests {
     fn the_chunk_set_that_loses_is_let_go() {
         let (old, new) = (ChunkSet(1), ChunkSet(2));
         let same = entry(5, NewPayload::Chunks(new));
-        let kept = plan(&[&same], &known(PayloadKind::Chunks, Some(old)));
+        let kept = plan(&[&same], &known(PayloadKind::Chunks, Some(old)), false);
         assert_eq!((kept.loose, kept.large), (vec![new], vec![]));
-        let again = plan(&[&same], &known(PayloadKind::Chunks, Some(new)));
+        let again = plan(&[&same], &known(PayloadKind::Chunks, Some(new)), false);
         assert!(again.loose.is_empty(), "a retry would remove what it has stored");
         let moved = entry(5, NewPayload::Inline("YQ==".into()));
-        let moved = plan(&[&moved], &known(PayloadKind::Chunks, Some(old)));
+        let moved = plan(&[&moved], &known(PayloadKind::Chunks, Some(old)), false);
         assert_eq!((moved.loose, moved.large), (vec![old], vec![old]));
     }
 
@@ -286,7 +331,7 @@ mod tests {
             known
         };
         let content = Some(Digest::of(b"a"));
-        let let_go = |entry: NewEntry, sha256| plan(&[&entry], &at_url(sha256)).objects;
+        let let_go = |entry: NewEntry, sha256| plan(&[&entry], &at_url(sha256), false).objects;
         let gone = vec![(Digest::of(b"a"), url.clone())];
         let moved = entry(5, NewPayload::Inline("YQ==".into()));
         assert_eq!(let_go(moved.clone(), content), gone);
@@ -300,6 +345,21 @@ mod tests {
             [],
             "not written"
         );
+    }
+
+    #[test]
+    fn another_content_makes_the_former_one_a_version() {
+        let entry = entry(5, NewPayload::Inline("Yg==".into()));
+        let other = NewEntry { sha256: Digest::of(b"b"), ..entry.clone() };
+        let stored = || known(PayloadKind::Chunks, Some(ChunkSet(1)));
+        let kept = plan(&[&other], &stored(), true);
+        assert_eq!((kept.former, kept.rows.len()), (vec![(1, "a.jpg")], 1));
+        assert!(kept.loose.is_empty() && kept.large.is_empty(), "a version refers to it");
+        assert!(plan(&[&other], &stored(), false).former.is_empty());
+        let moved = plan(&[&entry], &stored(), true);
+        assert_eq!((moved.former, moved.loose), (vec![], vec![ChunkSet(1)]));
+        let without_data = plan(&[&other], &known(PayloadKind::None, None), true);
+        assert!(without_data.former.is_empty() && without_data.rows.len() == 1);
     }
 
     #[test]

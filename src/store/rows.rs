@@ -1,13 +1,19 @@
 //! Reading rows: the columns of each `SELECT` in their order, the same for all databases. Numbers and
 //! yes-or-no come as 64-bit integers, moments as microseconds since 1970.
 
+use std::collections::{HashMap, HashSet};
+
 use sqlx::{ColumnIndex, Decode, Result, Row, Type};
 
-use crate::model::Timestamp;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, PayloadKind};
+use crate::model::version::{Leaving, PastContent, PastRow, Undeleted, Version, Why};
+use crate::model::{Digest, Timestamp, UploadPath};
 use crate::store::ledger::{LooseObject, Verdict};
+use crate::store::past::PastCandidate;
 use crate::store::put::{self, Known, LetGo};
-use crate::store::{After, Fetched, FetchedPayload, Growth, Page, Stored, Totals};
+use crate::store::{
+    After, Fetched, FetchedPayload, Growth, HistoryPage, HistoryTotals, Page, Stored, Totals,
+};
 
 /// A type that can be read from a row of `R`.
 pub(super) trait Column<'r, R: Row>: Decode<'r, R::Database> + Type<R::Database> {}
@@ -109,6 +115,50 @@ where
     Ok((row.try_get(0)?, known))
 }
 
+/// Which of the entries that are to leave have the content that they are to leave with. `id, sha256`
+pub(super) fn leaving<R: Row>(rows: &[R], entries: &[Leaving]) -> Result<Vec<i64>>
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Column<'r, R>,
+    for<'r> &'r str: Column<'r, R>,
+{
+    let wanted: HashMap<i64, Option<Digest>> =
+        entries.iter().map(|entry| (entry.id, entry.sha256)).collect();
+    let mut leaving = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = row.try_get(0)?;
+        let wanted = wanted.get(&id).copied().flatten();
+        if wanted.is_none() || wanted == row.try_get::<&str, _>(1)?.parse().ok() {
+            leaving.push(id);
+        }
+    }
+    Ok(leaving)
+}
+
+/// What came of an undelete, for each path. `original_path, id` of all entries that the paths have by now;
+/// `back` are the paths that it has given theirs.
+pub(super) fn undeleted<R: Row>(
+    rows: &[R],
+    paths: &[UploadPath],
+    back: &HashSet<String>,
+) -> Result<Vec<Undeleted>>
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Column<'r, R>,
+    for<'r> &'r str: Column<'r, R>,
+{
+    let mut there = HashMap::new();
+    for row in rows {
+        there.insert(row.try_get::<&str, _>(0)?, row.try_get(1)?);
+    }
+    let answer = |path: &UploadPath| match there.get(path.as_str()) {
+        Some(&id) if back.contains(path.as_str()) => Undeleted::Restored(id),
+        Some(_) => Undeleted::Occupied,
+        None => Undeleted::NotThere,
+    };
+    Ok(paths.iter().map(answer).collect())
+}
+
 /// `id, original_path, file_size, sha256, mtime_ns, mode, image_data, chunk_set, first chunk, image_url`
 pub(super) fn fetched<'r, R: Row>(row: &'r R) -> Result<Fetched<'r>>
 where
@@ -190,6 +240,84 @@ where
     }
 }
 
+/// The columns of [`entry`], `ended_at, why`; nothing for a row that cannot be read: others may write the table.
+fn version<'r, R: Row>(row: &'r R) -> Option<Version>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    &'r str: Column<'r, R>,
+    String: Column<'r, R>,
+    Option<i64>: Column<'r, R>,
+{
+    Some(Version {
+        entry: entry(row).ok()?,
+        ended_at: Timestamp(row.try_get(15).ok()?),
+        why: Why::parse(row.try_get(16).ok()?)?,
+    })
+}
+
+/// A page of [`version`] rows. One row more than wanted shows that there is a next page.
+pub(super) fn history_page<R: Row>(rows: &[R], limit: Option<u32>) -> HistoryPage
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Column<'r, R>,
+    for<'r> &'r str: Column<'r, R>,
+    for<'r> String: Column<'r, R>,
+    for<'r> Option<i64>: Column<'r, R>,
+{
+    let limit = limit.map_or(rows.len(), |limit| limit as usize);
+    let wanted = &rows[..limit.min(rows.len())];
+    let last = wanted.last().filter(|_| rows.len() > limit);
+    HistoryPage {
+        versions: wanted.iter().filter_map(version).collect(),
+        next: last.and_then(|row| row.try_get(0).ok()),
+    }
+}
+
+/// `why, rows, their bytes`, a row for each reason.
+pub(super) fn history_totals<R: Row>(rows: &[R]) -> Result<HistoryTotals>
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Column<'r, R>,
+    for<'r> &'r str: Column<'r, R>,
+{
+    let mut totals = HistoryTotals::default();
+    for row in rows {
+        let (count, bytes) = match Why::parse(row.try_get(0)?) {
+            Some(Why::Replaced) => (&mut totals.versions, &mut totals.version_bytes),
+            Some(Why::Trash(_)) => (&mut totals.trashed, &mut totals.trashed_bytes),
+            None => continue,
+        };
+        *count += size(row.try_get(1)?);
+        *bytes += size(row.try_get(2)?);
+    }
+    Ok(totals)
+}
+
+/// `is an entry, id, original_path, created_at, updated_at, file_size, sha256, mtime_ns, mode, place`
+pub(super) fn past_candidate<'r, R: Row>(row: &'r R) -> Result<PastCandidate>
+where
+    usize: ColumnIndex<R>,
+    i64: Column<'r, R>,
+    String: Column<'r, R>,
+{
+    let id = row.try_get(1)?;
+    let is_entry = row.try_get::<i64, _>(0)? != 0;
+    Ok(PastCandidate {
+        original_path: row.try_get(2)?,
+        created_at: Timestamp(row.try_get(3)?),
+        content: PastContent {
+            row: if is_entry { PastRow::Entry(id) } else { PastRow::Version(id) },
+            since: Timestamp(row.try_get(4)?),
+            file_size: size(row.try_get(5)?),
+            sha256: row.try_get(6)?,
+            mtime_ns: row.try_get(7)?,
+            mode: mode(row.try_get(8)?),
+            payload: place(row.try_get(9)?),
+        },
+    })
+}
+
 /// `day, entries, file bytes`
 pub(super) fn growth<'r, R: Row>(row: &'r R) -> Result<Growth>
 where
@@ -223,7 +351,7 @@ where
     })
 }
 
-/// What removed entries let go of. `chunk_set, sha256, image_url`
+/// What removed rows let go of. `chunk_set, sha256, image_url, file_size`
 ///
 /// A value that cannot be read names nothing; a row that holds one must be removable all the same.
 pub(super) fn let_go<R: Row>(rows: &[R]) -> LetGo
@@ -231,10 +359,14 @@ where
     usize: ColumnIndex<R>,
     for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
     for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
 {
     let mut let_go = LetGo::default();
     for row in rows {
-        let_go.sets.extend(row.try_get::<Option<i64>, _>(0).ok().flatten().map(ChunkSet));
+        let set = row.try_get::<Option<i64>, _>(0).ok().flatten().map(ChunkSet);
+        let_go.sets.extend(set);
+        let is_large = row.try_get(3).is_ok_and(|bytes| put::is_large(size(bytes)));
+        let_go.large.extend(set.filter(|_| is_large));
         let content = row.try_get::<&str, _>(1).ok().and_then(|text| text.parse().ok());
         let url = row.try_get(2).unwrap_or_default();
         let_go.objects.extend(put::object_of(content, url, ""));

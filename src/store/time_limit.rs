@@ -14,14 +14,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
-use crate::model::{Digest, UploadPath};
+use crate::model::version::{Leaving, Past, Trash, Undeleted};
+use crate::model::{Digest, Timestamp, UploadPath};
 use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal};
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
 use crate::store::units::Units;
 use crate::store::{
-    Fetched, Growth, ListQuery, Page, Relocation, ServerFacts, Store, StoreError, Stored, Totals,
-    Touch, Trouble,
+    Fetched, Growth, History, HistoryPage, HistoryQuery, HistoryTotals, ListQuery, Page,
+    Relocation, ServerFacts, Store, StoreError, Stored, Totals, Touch, Trouble, Which,
 };
 
 /// Makes a store with connections of its own.
@@ -239,6 +240,71 @@ impl Units for TimeLimited {
     async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
         let call = |store: Arc<dyn Store>| async move { store.forgotten_sets().await };
         self.limited("look for forgotten chunks", call).await
+    }
+
+    async fn trash_unit(&self, entries: &[Leaving], by: Trash) -> Result<u64, StoreError> {
+        let operation = format!("move {} entries to the trash", entries.len());
+        self.limited(&operation, |store| async move { store.trash_unit(entries, by).await }).await
+    }
+
+    async fn undelete_unit(&self, paths: &[UploadPath]) -> Result<Vec<Undeleted>, StoreError> {
+        let operation = format!("take {} entries out of the trash", paths.len());
+        self.limited(&operation, |store| async move { store.undelete_unit(paths).await }).await
+    }
+
+    async fn overdue(
+        &self,
+        which: Which,
+        age: Duration,
+        most: usize,
+    ) -> Result<Vec<i64>, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.overdue(which, age, most).await };
+        self.limited("look for old versions", call).await
+    }
+
+    async fn forget_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let operation = format!("forget {} versions", ids.len());
+        self.limited(&operation, |store| async move { store.forget_unit(ids).await }).await
+    }
+}
+
+#[async_trait]
+impl History for TimeLimited {
+    async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.limited("list versions", |store| async move { store.history(query).await }).await
+    }
+
+    async fn history_totals(&self) -> Result<HistoryTotals, StoreError> {
+        let call = |store: Arc<dyn Store>| async move { store.history_totals().await };
+        self.limited("count versions", call).await
+    }
+
+    async fn state_at(
+        &self,
+        time: Timestamp,
+        each: &mut (dyn FnMut(Past) + Send),
+    ) -> Result<(), StoreError> {
+        let (store, rows) = (self.inner(), AtomicU64::new(0));
+        let mut counted = |row| {
+            rows.fetch_add(1, Ordering::Relaxed);
+            each(row);
+        };
+        let call = store.state_at(time, &mut counted);
+        self.wait(&store, "read a past state", &rows, call).await
+    }
+
+    async fn fetch_history(
+        &self,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError> {
+        let (store, rows) = (self.inner(), AtomicU64::new(0));
+        let mut counted = |row: Fetched<'_>| {
+            rows.fetch_add(1, Ordering::Relaxed);
+            each(row);
+        };
+        let operation = format!("fetch {} versions", ids.len());
+        self.wait(&store, &operation, &rows, store.fetch_history(ids, &mut counted)).await
     }
 }
 

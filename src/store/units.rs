@@ -6,9 +6,14 @@
 //!
 //! [`Store::put`]: crate::store::Store::put
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
+use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry};
+use crate::model::version::{Leaving, Trash, Undeleted};
+use crate::store::history::Which;
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
 use crate::store::{Relocation, StoreError};
@@ -22,7 +27,7 @@ pub trait Units: Send + Sync {
     /// Moves a payload, and removes the first rows of the chunk set that was let go of.
     async fn relocate_unit(&self, relocation: &Relocation) -> Result<Moved, StoreError>;
 
-    /// Most entries that one unit removes.
+    /// Most entries that one unit moves or removes.
     fn most_removed(&self) -> usize;
 
     /// Removes entries and the first rows of their chunk sets; returns how many entries, and the sets
@@ -35,4 +40,22 @@ pub trait Units: Send + Sync {
     /// Chunk sets that no entry refers to and that are more than a day old. Removes the claims that
     /// nobody has given back.
     async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError>;
+
+    /// Moves entries to the trash; returns how many.
+    async fn trash_unit(&self, entries: &[Leaving], by: Trash) -> Result<u64, StoreError>;
+
+    /// Gives paths their newest entry in the trash back.
+    async fn undelete_unit(&self, paths: &[UploadPath]) -> Result<Vec<Undeleted>, StoreError>;
+
+    /// Former entries that ceased longer ago than `age`, oldest first, at most `most`: their ids.
+    async fn overdue(
+        &self,
+        which: Which,
+        age: Duration,
+        most: usize,
+    ) -> Result<Vec<i64>, StoreError>;
+
+    /// Removes former entries and the first rows of their chunk sets; returns how many, and the sets that
+    /// may have more rows.
+    async fn forget_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError>;
 }

@@ -77,6 +77,7 @@ async fn a_missing_directory_is_named() {
         connections: 2,
         acquire_timeout: Duration::from_secs(5),
         call_timeout: Duration::from_secs(30),
+        versions: 0,
     };
     let error = store::open(&target, &options).unwrap().migrate().await.unwrap_err();
     assert!(error.to_string().contains("/nonexistent/deep does not exist"), "{error}");

@@ -56,6 +56,7 @@ async fn the_removal_of_a_large_set_may_take_longer_than_a_call() {
         connections: 2,
         acquire_timeout: Duration::from_secs(30),
         call_timeout: Duration::from_secs(3),
+        versions: 0,
     };
     let store = store::open(&database.target, &options).unwrap();
     assert_eq!(store.put(&[entry("a", b"small", 1)]).await.unwrap(), [true]);
@@ -104,6 +105,7 @@ async fn errors_name(target: Target, place: &str) {
         connections: 1,
         acquire_timeout: Duration::from_secs(1),
         call_timeout: Duration::from_secs(30),
+        versions: 0,
     };
     let error = match store::open(&target, &options) {
         Ok(store) => store.check().await.unwrap_err(),

@@ -4,6 +4,8 @@ mod app_file;
 mod chunks;
 mod connections;
 mod entries;
+mod history;
+mod history_races;
 mod ledger;
 mod lists;
 mod places;
@@ -18,11 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, PayloadKind};
-use imagecached::model::{Digest, FileStat, UploadPath, base64};
+use imagecached::model::version::{Leaving, Past, PastRow, Trash, Undeleted, Version, Why};
+use imagecached::model::{Digest, FileStat, Timestamp, UploadPath, base64};
 use imagecached::store::ledger::{LooseObject, Removal};
 use imagecached::store::{
-    self, After, Fetched, FetchedPayload, ListQuery, Options, PayloadPlace, Relocation, Sort,
-    Store, StoreError, Stored, Target, Totals, Touch, Trouble,
+    self, After, Fetched, FetchedPayload, HistoryQuery, HistoryTotals, ListQuery, Options,
+    PayloadPlace, Purged, Relocation, Sort, Store, StoreError, Stored, Target, Totals, Touch,
+    Trouble, Which,
 };
 use places::Place;
 use sqlx::{ConnectOptions, Executor};
@@ -86,6 +90,8 @@ mod cases {
     pub use super::chunks::*;
     pub use super::connections::*;
     pub use super::entries::*;
+    pub use super::history::*;
+    pub use super::history_races::*;
     pub use super::ledger::*;
     pub use super::lists::*;
     pub use super::places::*;
@@ -106,6 +112,8 @@ contract! {
     removing_leaves_nothing
     two_instances_may_store_the_same_paths
     a_cut_connection_is_replaced
+    a_replaced_content_becomes_a_version
+    a_delete_can_be_taken_back
 }
 
 contract! {
@@ -150,6 +158,17 @@ contract! {
     only_what_was_read_is_moved
     a_large_chunk_set_is_moved_away_whole
     put_waits_for_a_put_under_way
+    what_is_no_other_content_makes_no_version
+    the_oldest_of_too_many_versions_goes_whole
+    an_undelete_takes_nothing_s_place
+    an_entry_with_a_new_content_does_not_leave
+    what_the_history_refers_to_stays
+    a_purge_goes_by_age
+    the_history_is_listed_newest_first
+    a_past_state_is_told_as_far_as_it_is_known
+    instances_that_meet_lose_no_content
+    only_one_of_two_undeletes_it
+    a_cut_makes_no_second_version
 }
 
 fn path(text: &str) -> UploadPath {
@@ -207,38 +226,48 @@ async fn stored(store: &dyn Store, at: &str) -> Stored {
     found.get(&path(at)).unwrap_or_else(|| panic!("{at} is not stored")).clone()
 }
 
+/// Takes payloads as they are fetched, and reads the rest of them.
+#[derive(Default)]
+struct Taken {
+    read: HashMap<i64, (String, Vec<u8>)>,
+    sets: Vec<(i64, ChunkSet)>,
+}
+
+impl Taken {
+    fn take(&mut self, fetched: &Fetched<'_>) {
+        let mut bytes = Vec::new();
+        match fetched.payload {
+            FetchedPayload::Inline(text) => base64::decode_into(text, &mut bytes).unwrap(),
+            FetchedPayload::OneChunk(chunk) => bytes = chunk.to_vec(),
+            FetchedPayload::Chunks(set) => self.sets.push((fetched.id, set)),
+            FetchedPayload::Url(url) => bytes = url.as_bytes().to_vec(),
+            FetchedPayload::None => panic!("no payload"),
+        }
+        self.read.insert(fetched.id, (fetched.original_path.to_owned(), bytes));
+    }
+
+    /// The bytes by id, with their path.
+    async fn whole(mut self, store: &dyn Store) -> HashMap<i64, (String, Vec<u8>)> {
+        for (id, set) in self.sets {
+            let (_, bytes) = self.read.get_mut(&id).unwrap();
+            for seq in 0.. {
+                match store.read_chunk(set, seq).await.unwrap() {
+                    Some(chunk) => bytes.extend(chunk),
+                    None => break,
+                }
+            }
+        }
+        self.read
+    }
+}
+
 /// The bytes of every entry, read back the way a restore does it; of one in an object store, its URL.
 async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
     let ids: Vec<i64> = index(store).await.iter().map(|row| row.id).collect();
-    let mut read = HashMap::new();
-    let mut sets = Vec::new();
-    store
-        .fetch(&ids, &mut |fetched| {
-            let mut bytes = Vec::new();
-            match fetched.payload {
-                FetchedPayload::Inline(text) => base64::decode_into(text, &mut bytes).unwrap(),
-                FetchedPayload::OneChunk(chunk) => bytes = chunk.to_vec(),
-                FetchedPayload::Chunks(set) => sets.push((fetched.original_path.to_owned(), set)),
-                FetchedPayload::Url(url) => bytes = url.as_bytes().to_vec(),
-                FetchedPayload::None => panic!("no payload"),
-            }
-            read.insert(fetched.original_path.to_owned(), bytes);
-        })
-        .await
-        .unwrap();
-    for (at, set) in sets {
-        let mut bytes = Vec::new();
-        for seq in 0.. {
-            match store.read_chunk(set, seq).await.unwrap() {
-                Some(chunk) => bytes.extend(chunk),
-                None => break,
-            }
-        }
-        read.insert(at, bytes);
-    }
-    read
+    let mut taken = Taken::default();
+    store.fetch(&ids, &mut |fetched| taken.take(&fetched)).await.unwrap();
+    taken.whole(store).await.into_values().collect()
 }
-
 async fn id(store: &dyn Store, at: &str) -> i64 {
     stored(store, at).await.id
 }

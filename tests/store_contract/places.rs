@@ -16,7 +16,7 @@ pub enum Place {
 const PLACES: [Place; 4] = [Place::Inline, Place::OneChunk, Place::Chunks, Place::Url];
 
 impl Place {
-    fn kind(self) -> PayloadKind {
+    pub fn kind(self) -> PayloadKind {
         match self {
             Self::Inline => PayloadKind::Inline,
             Self::OneChunk | Self::Chunks => PayloadKind::Chunks,
@@ -25,12 +25,12 @@ impl Place {
     }
 
     /// A content that is as long as one that is kept here.
-    fn bytes(self, seed: u64) -> Vec<u8> {
+    pub fn bytes(self, seed: u64) -> Vec<u8> {
         noise(seed, if self == Self::Chunks { (1 << 20) + 1_000 } else { 1_000 })
     }
 
     /// The bytes as a payload, with the chunks that it refers to written.
-    async fn payload(self, store: &dyn Store, bytes: &[u8]) -> NewPayload {
+    pub async fn payload(self, store: &dyn Store, bytes: &[u8]) -> NewPayload {
         static SETS: AtomicI64 = AtomicI64::new(1);
         let set = ChunkSet(SETS.fetch_add(1, Ordering::Relaxed));
         match self {
@@ -45,18 +45,18 @@ impl Place {
         }
     }
 
-    async fn entry(self, store: &dyn Store, at: &str, bytes: &[u8], mtime_ns: i64) -> NewEntry {
+    pub async fn entry(self, store: &dyn Store, at: &str, bytes: &[u8], mtime_ns: i64) -> NewEntry {
         NewEntry { payload: self.payload(store, bytes).await, ..entry(at, bytes, mtime_ns) }
     }
 
     /// What [`contents`] reads where these bytes are stored.
-    fn read_back(self, bytes: &[u8]) -> Vec<u8> {
+    pub fn read_back(self, bytes: &[u8]) -> Vec<u8> {
         if self == Self::Url { url(bytes).into_bytes() } else { bytes.to_vec() }
     }
 }
 
 /// The rows of chunks that some bytes take here.
-fn rows_of(place: Place, bytes: &[u8]) -> i64 {
+pub fn rows_of(place: Place, bytes: &[u8]) -> i64 {
     match place {
         Place::Inline | Place::Url => 0,
         Place::OneChunk => 1,

@@ -9,12 +9,13 @@ pub async fn migrating_again_changes_nothing(store: &dyn Store, _: &Database) {
     store.check().await.unwrap();
 }
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "image_cache",
     "image_cache_chunk",
     "image_cache_identity",
     "image_cache_claim",
     "image_cache_loose_object",
+    "image_cache_history",
     "imagecached_schema",
 ];
 
@@ -130,9 +131,9 @@ pub async fn a_cache_of_the_first_version_is_upgraded(store: &dyn Store, databas
         ))
         .await;
     let old = store.check().await.unwrap_err();
-    assert!(old.to_string().contains("version 1, and this program needs 3"), "{old}");
-    assert_eq!(store.migrate().await.unwrap(), (1, 3));
-    assert_eq!(store.migrate().await.unwrap(), (3, 3));
+    assert!(old.to_string().contains("version 1, and this program needs 4"), "{old}");
+    assert_eq!(store.migrate().await.unwrap(), (1, 4));
+    assert_eq!(store.migrate().await.unwrap(), (4, 4));
     store.check().await.unwrap();
     assert_eq!(store.identity().await.unwrap().len(), 32);
     assert_eq!(stored(store, "old.jpg").await.payload, PayloadKind::Url);

@@ -60,9 +60,18 @@ impl Database {
 
     /// A store of its own on this database, as another instance of the program would have it.
     pub fn open(&self) -> Arc<dyn Store> {
+        self.open_keeping(0)
+    }
+
+    /// As [`Database::open`], for one that keeps up to so many versions of each path.
+    pub fn open_keeping(&self, versions: u32) -> Arc<dyn Store> {
         let half_a_minute = Duration::from_secs(30);
-        let options =
-            Options { connections: 2, acquire_timeout: half_a_minute, call_timeout: half_a_minute };
+        let options = Options {
+            connections: 2,
+            acquire_timeout: half_a_minute,
+            call_timeout: half_a_minute,
+            versions,
+        };
         store::open(&self.target, &options).expect("the target is understood")
     }
 

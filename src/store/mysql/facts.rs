@@ -17,7 +17,7 @@ const SERVER: &str = "SELECT
 const CONNECTED: &str = "SHOW GLOBAL STATUS LIKE 'Threads_connected'";
 
 /// What this program does to its tables, done to no row: the server looks at the rights first.
-const PROBES: [(&str, &str); 17] = [
+const PROBES: [(&str, &str); 20] = [
     ("SELECT on image_cache", "SELECT id FROM image_cache WHERE FALSE"),
     (
         "INSERT on image_cache",
@@ -51,6 +51,16 @@ const PROBES: [(&str, &str); 17] = [
     ),
     ("UPDATE on image_cache_loose_object", "UPDATE image_cache_loose_object SET url = '' WHERE FALSE"),
     ("DELETE on image_cache_loose_object", "DELETE FROM image_cache_loose_object WHERE FALSE"),
+    ("SELECT on image_cache_history", "SELECT id FROM image_cache_history WHERE FALSE"),
+    (
+        "INSERT on image_cache_history",
+        "INSERT INTO image_cache_history (content_type, object_id, original_path, path_hash,
+                image_url, file_size, content_type_header, created_at, updated_at, last_accessed,
+                sha256, mtime_ns, mode, ended_at, why)
+            SELECT '', '', '', '', '', 0, '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),
+                '', 0, 0, UTC_TIMESTAMP(6), '' FROM DUAL WHERE FALSE",
+    ),
+    ("DELETE on image_cache_history", "DELETE FROM image_cache_history WHERE FALSE"),
 ];
 
 /// `ER_TABLEACCESS_DENIED_ERROR`.

@@ -142,8 +142,10 @@ impl MySql {
     async fn judge_removal(&self, object: &LooseObject, announced: Timestamp) -> Result<Removal> {
         // One statement, one snapshot: an entry that comes and its claim that goes cannot both be missed.
         let look = concat!(
-            "SELECT EXISTS (SELECT 1 FROM image_cache
-                    WHERE image_url <> '' AND sha256 IN (?, UPPER(?))),
+            "SELECT (EXISTS (SELECT 1 FROM image_cache
+                    WHERE image_url <> '' AND sha256 IN (?, UPPER(?)))
+                OR EXISTS (SELECT 1 FROM image_cache_history
+                    WHERE image_url <> '' AND sha256 IN (?, UPPER(?)))),
                 EXISTS (SELECT 1 FROM image_cache_claim
                     WHERE content = ? AND since > UTC_TIMESTAMP(6) - INTERVAL 2 DAY),
                 ",
@@ -167,6 +169,8 @@ impl MySql {
         let content = object.content.to_string();
         let mut unit = begin(&self.pool).await?;
         let row = sqlx::query(look)
+            .bind(&content)
+            .bind(&content)
             .bind(&content)
             .bind(&content)
             .bind(&content)

@@ -4,6 +4,7 @@
 //! keys touches. Sessions are made alike: strict mode, UTC, `utf8mb4`.
 
 mod facts;
+mod history;
 mod ledger;
 mod list;
 mod read;
@@ -20,6 +21,7 @@ use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder, Row};
 use tokio::sync::OnceCell;
 
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow, NewEntry};
+use crate::model::version::{Leaving, Trash, Undeleted};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
 use crate::store::put::{self, Done};
@@ -28,7 +30,7 @@ use crate::store::retry::{answers, unit};
 use crate::store::units::Units;
 use crate::store::{
     Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
-    Touch, Trouble,
+    Touch, Trouble, Which,
 };
 
 /// Proxies cut connections that idle for half an hour.
@@ -49,6 +51,8 @@ pub(super) struct MySql {
     place: String,
     /// Bytes that the server takes in one packet, asked for once.
     max_packet: OnceCell<usize>,
+    /// Most versions that are kept of each path.
+    versions: u32,
 }
 
 /// The key of a path, as `UNHEX` takes it.
@@ -100,7 +104,7 @@ impl MySql {
                 Box::pin(async move { connection.execute(SQL_MODE).await.map(|_| ()) })
             })
             .connect_lazy_with(connect.clone());
-        Ok(Self { pool, connect, place, max_packet: OnceCell::new() })
+        Ok(Self { pool, connect, place, max_packet: OnceCell::new(), versions: options.versions })
     }
 
     /// Bytes of payload that one statement may have.
@@ -242,7 +246,7 @@ impl Store for MySql {
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError> {
-        let done = self.fetch_once(ids, each).await;
+        let done = self.fetch_once("image_cache", ids, each).await;
         self.told(format!("fetch {} entries", ids.len()), done).await
     }
 
@@ -308,5 +312,30 @@ impl Units for MySql {
     async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
         let done = unit(|| self.forgotten_sets_once()).await;
         self.told("look for forgotten chunks", done).await
+    }
+
+    async fn trash_unit(&self, entries: &[Leaving], by: Trash) -> Result<u64, StoreError> {
+        let done = unit(|| self.trash_once(entries, by)).await;
+        self.told(format!("move {} entries to the trash", entries.len()), done).await
+    }
+
+    async fn undelete_unit(&self, paths: &[UploadPath]) -> Result<Vec<Undeleted>, StoreError> {
+        let done = unit(|| self.undelete_once(paths)).await;
+        self.told(format!("take {} entries out of the trash", paths.len()), done).await
+    }
+
+    async fn overdue(
+        &self,
+        which: Which,
+        age: Duration,
+        most: usize,
+    ) -> Result<Vec<i64>, StoreError> {
+        let done = unit(|| self.overdue_once(which, age, most)).await;
+        self.told("look for old versions", done).await
+    }
+
+    async fn forget_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let done = unit(|| self.forget_once(ids)).await;
+        self.told(format!("forget {} versions", ids.len()), done).await
     }
 }

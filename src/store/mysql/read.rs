@@ -128,15 +128,19 @@ impl MySql {
         row.map(|row| row.try_get(0)).transpose()
     }
 
+    /// Rows of `table` with their payloads.
     pub(super) async fn fetch_once(
         &self,
+        table: &'static str,
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<()> {
         let mut sql = QueryBuilder::<sqlx::MySql>::new(
             "SELECT e.id, e.original_path, e.file_size, e.sha256, e.mtime_ns, e.mode,
-                e.image_data, e.chunk_set, c.data, e.image_url
-            FROM image_cache e LEFT JOIN image_cache_chunk c
+                e.image_data, e.chunk_set, c.data, e.image_url FROM ",
+        );
+        sql.push(table).push(
+            " e LEFT JOIN image_cache_chunk c
                 ON c.chunk_set = e.chunk_set AND c.seq = 0 AND e.file_size <= ",
         );
         sql.push_bind(CHUNK_BYTES as i64).push(" WHERE e.id IN ");

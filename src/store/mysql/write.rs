@@ -4,17 +4,33 @@ use sqlx::{MySqlConnection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
-use crate::store::mysql::{MySql, ledger, path_hash, push_list, read};
+use crate::model::version::Why;
+use crate::store::mysql::{MySql, history, ledger, path_hash, push_list, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
 use crate::store::retry::begin;
 use crate::store::{Relocation, Touch, rows};
 
-/// `room` is the bytes that fit into a statement.
+/// What an entry takes from the one that is stored. Assignments are made in this order, and a column read
+/// after its own has the new value.
+const REPLACE: &str = " ON DUPLICATE KEY UPDATE
+        object_id = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
+            object_id, VALUES(object_id)),
+        content_type = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
+            content_type, VALUES(content_type)),
+        updated_at = IF(sha256 = VALUES(sha256), updated_at, VALUES(updated_at)),
+        sha256 = VALUES(sha256), image_url = VALUES(image_url), file_size = VALUES(file_size),
+        content_type_header = VALUES(content_type_header),
+        last_accessed = VALUES(last_accessed), mtime_ns = VALUES(mtime_ns),
+        mode = VALUES(mode), chunk_set = VALUES(chunk_set), image_data = VALUES(image_data)";
+
+/// `room` is the bytes that fit into a statement. Rows that are there are replaced, as of `moment`; without one
+/// all must be new: where another writer has come first, the put begins again, knowing what is there.
 async fn insert_rows(
     connection: &mut MySqlConnection,
     rows: &[&NewEntry],
     room: usize,
+    moment: Option<&str>,
 ) -> Result<()> {
     for rows in put::statements(rows, room, |entry| entry.weight()) {
         let mut sql = QueryBuilder::<sqlx::MySql>::new(
@@ -26,9 +42,14 @@ async fn insert_rows(
             let (content_type, object_id) = owner(entry);
             row.push("UNHEX(")
                 .push_bind_unseparated(path_hash(entry.path.as_str()))
-                .push_unseparated(")")
-                .push("UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)")
-                .push_bind(content_type)
+                .push_unseparated(")");
+            for _ in ["created_at", "updated_at", "last_accessed"] {
+                match moment {
+                    Some(moment) => row.push_bind(moment),
+                    None => row.push("UTC_TIMESTAMP(6)"),
+                };
+            }
+            row.push_bind(content_type)
                 .push_bind(object_id)
                 .push_bind(entry.path.as_str())
                 .push_bind(i64::try_from(entry.stat.size).unwrap_or(i64::MAX))
@@ -40,19 +61,7 @@ async fn insert_rows(
                 .push_bind(put::set_of(&entry.payload).map(|set| set.0))
                 .push_bind(put::text_of(&entry.payload));
         });
-        // Assignments are made in this order, and a column read after its own has the new value.
-        sql.push(
-            " ON DUPLICATE KEY UPDATE
-                object_id = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
-                    object_id, VALUES(object_id)),
-                content_type = IF(VALUES(content_type) = '' AND VALUES(object_id) = '',
-                    content_type, VALUES(content_type)),
-                updated_at = IF(sha256 = VALUES(sha256), updated_at, VALUES(updated_at)),
-                sha256 = VALUES(sha256), image_url = VALUES(image_url), file_size = VALUES(file_size),
-                content_type_header = VALUES(content_type_header),
-                last_accessed = VALUES(last_accessed), mtime_ns = VALUES(mtime_ns),
-                mode = VALUES(mode), chunk_set = VALUES(chunk_set), image_data = VALUES(image_data)",
-        );
+        sql.push(if moment.is_some() { REPLACE } else { "" });
         sql.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
@@ -113,8 +122,11 @@ async fn write_looks(
     Ok(())
 }
 
-/// Removes the first rows of chunk sets that no entry refers to.
-async fn remove_loose(connection: &mut MySqlConnection, sets: &[ChunkSet]) -> Result<()> {
+/// Removes the first rows of chunk sets that no row refers to.
+pub(super) async fn remove_loose(
+    connection: &mut MySqlConnection,
+    sets: &[ChunkSet],
+) -> Result<()> {
     if sets.is_empty() {
         return Ok(());
     }
@@ -123,7 +135,8 @@ async fn remove_loose(connection: &mut MySqlConnection, sets: &[ChunkSet]) -> Re
     push_list(&mut sql, sets.iter().map(|set| set.0), ("", ""));
     sql.push(" AND seq < ").push_bind(CHUNKS_AT_ONCE).push(
         " AND NOT EXISTS (SELECT 1 FROM image_cache e
-            WHERE e.chunk_set = image_cache_chunk.chunk_set)",
+            WHERE e.chunk_set = image_cache_chunk.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = image_cache_chunk.chunk_set)",
     );
     sql.build().persistent(false).execute(connection).await?;
     Ok(())
@@ -140,9 +153,18 @@ impl MySql {
         let room = self.room().await?;
         let mut unit = begin(&self.pool).await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
-        let plan = put::plan(&ordered, &known);
-        insert_chunks(&mut unit, plan.rows.iter().map(|entry| &entry.payload), room).await?;
-        insert_rows(&mut unit, &plan.rows, room).await?;
+        let mut plan = put::plan(&ordered, &known, self.versions > 0);
+        insert_rows(&mut unit, &plan.new, room, None).await?;
+        insert_chunks(&mut unit, plan.written().map(|entry| &entry.payload), room).await?;
+        if !plan.rows.is_empty() {
+            let moment = history::moment(&mut unit).await?;
+            if !plan.former.is_empty() {
+                history::keep(&mut unit, &plan.former_ids(), Why::Replaced, &moment).await?;
+                let many = history::trim(&mut unit, &plan.former_paths(), self.versions).await?;
+                plan.let_go_of(many);
+            }
+            insert_rows(&mut unit, &plan.rows, room, Some(&moment)).await?;
+        }
         let looks: Vec<_> = plan
             .looks
             .iter()
@@ -223,11 +245,12 @@ impl MySql {
         unit.commit().await
     }
 
-    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    /// Removes some rows of a set that no row refers to; returns whether there may be more.
     pub(super) async fn discard_some(&self, set: ChunkSet) -> Result<bool> {
         let sql = "DELETE FROM image_cache_chunk WHERE chunk_set = ?
             AND NOT EXISTS (SELECT 1 FROM image_cache e
                 WHERE e.chunk_set = image_cache_chunk.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = image_cache_chunk.chunk_set)
             ORDER BY seq LIMIT ?";
         let mut unit = begin(&self.pool).await?;
         let removed = sqlx::query(sql)
@@ -239,11 +262,12 @@ impl MySql {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// Chunk sets that no row refers to and whose last row is more than a day old. Removes the claims that nobody has
     /// given back.
     pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < UTC_TIMESTAMP(6) - INTERVAL 1 DAY";
         let mut unit = begin(&self.pool).await?;
         ledger::forget_claims(&mut unit).await?;
@@ -258,7 +282,7 @@ impl MySql {
         let room = self.room().await?;
         let mut unit = begin(&self.pool).await?;
         let mut select = QueryBuilder::<sqlx::MySql>::new(
-            "SELECT chunk_set, sha256, image_url FROM image_cache WHERE id IN ",
+            "SELECT chunk_set, sha256, image_url, file_size FROM image_cache WHERE id IN ",
         );
         push_list(&mut select, ids.iter().copied(), ("", ""));
         select.push(" FOR UPDATE");

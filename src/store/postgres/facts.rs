@@ -9,7 +9,7 @@ use crate::store::retry::begin;
 /// What this program does to its tables.
 const NEEDED: &str = "SELECT r || ' on ' || t FROM
         unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) r,
-        unnest(ARRAY['image_cache','image_cache_chunk','image_cache_claim','image_cache_loose_object']) t
+        unnest(ARRAY['image_cache','image_cache_chunk','image_cache_claim','image_cache_loose_object','image_cache_history']) t
     WHERE NOT has_table_privilege(to_regclass(t), r)
     UNION ALL SELECT 'SELECT on image_cache_identity'
     WHERE NOT has_table_privilege(to_regclass('image_cache_identity'), 'SELECT')

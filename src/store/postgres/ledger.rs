@@ -130,8 +130,10 @@ impl Postgres {
     async fn judge_removal(&self, object: &LooseObject, announced: Timestamp) -> Result<Removal> {
         // One statement, one snapshot: an entry that comes and its claim that goes cannot both be missed.
         let look = concat!(
-            "SELECT EXISTS (SELECT 1 FROM image_cache
-                    WHERE image_url <> '' AND sha256 IN ($1, upper($1)))::int::bigint,
+            "SELECT (EXISTS (SELECT 1 FROM image_cache
+                    WHERE image_url <> '' AND sha256 IN ($1, upper($1)))
+                OR EXISTS (SELECT 1 FROM image_cache_history
+                    WHERE image_url <> '' AND sha256 IN ($1, upper($1))))::int::bigint,
                 EXISTS (SELECT 1 FROM image_cache_claim
                     WHERE content = $1 AND since > now() - interval '2 days')::int::bigint,
                 (",

@@ -5,6 +5,7 @@
 //! server connection may be another one. No `SET`, no session locks, no `LISTEN`, no temporary tables.
 
 mod facts;
+mod history;
 mod ledger;
 mod list;
 mod read;
@@ -22,6 +23,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
+use crate::model::version::{Leaving, Trash, Undeleted};
 use crate::store::error::{StoreError, judge_schema};
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
@@ -29,7 +31,7 @@ use crate::store::retry::{answers, unit};
 use crate::store::units::Units;
 use crate::store::{
     Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
-    Touch, Trouble,
+    Touch, Trouble, Which,
 };
 
 /// Proxies cut connections that idle for half an hour.
@@ -42,6 +44,8 @@ pub(super) struct Postgres {
     connect: PgConnectOptions,
     /// Host and port, for people.
     place: String,
+    /// Most versions that are kept of each path.
+    versions: u32,
 }
 
 /// A statement without a name on the server, so that it may run on any server connection.
@@ -78,7 +82,7 @@ impl Postgres {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
             .connect_lazy_with(connect.clone());
-        Ok(Self { pool, connect, place })
+        Ok(Self { pool, connect, place, versions: options.versions })
     }
 
     /// Puts the outcome of a unit of work into the store's terms.
@@ -177,7 +181,7 @@ impl Store for Postgres {
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError> {
-        let done = self.fetch_once(ids, each).await;
+        let done = self.fetch_once(read::fetched_from!("image_cache"), ids, each).await;
         self.told(format!("fetch {} entries", ids.len()), done).await
     }
 
@@ -242,5 +246,30 @@ impl Units for Postgres {
     async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
         let done = unit(|| self.forgotten_sets_once()).await;
         self.told("look for forgotten chunks", done).await
+    }
+
+    async fn trash_unit(&self, entries: &[Leaving], by: Trash) -> Result<u64, StoreError> {
+        let done = unit(|| self.trash_once(entries, by)).await;
+        self.told(format!("move {} entries to the trash", entries.len()), done).await
+    }
+
+    async fn undelete_unit(&self, paths: &[UploadPath]) -> Result<Vec<Undeleted>, StoreError> {
+        let done = unit(|| self.undelete_once(paths)).await;
+        self.told(format!("take {} entries out of the trash", paths.len()), done).await
+    }
+
+    async fn overdue(
+        &self,
+        which: Which,
+        age: Duration,
+        most: usize,
+    ) -> Result<Vec<i64>, StoreError> {
+        let done = unit(|| self.overdue_once(which, age, most)).await;
+        self.told("look for old versions", done).await
+    }
+
+    async fn forget_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let done = unit(|| self.forget_once(ids)).await;
+        self.told(format!("forget {} versions", ids.len()), done).await
     }
 }

@@ -34,7 +34,22 @@ macro_rules! micros {
     };
 }
 
-pub(super) use {micros, place};
+/// Rows of a table with their payloads, as [`rows::fetched`] reads them.
+macro_rules! fetched_from {
+    ($table:literal) => {
+        concat!(
+            "SELECT e.id, e.original_path, e.file_size, e.sha256, e.mtime_ns, e.mode::bigint,
+                e.image_data, e.chunk_set, c.data, e.image_url
+            FROM ",
+            $table,
+            " e LEFT JOIN image_cache_chunk c
+                ON c.chunk_set = e.chunk_set AND c.seq = 0 AND e.file_size <= $2
+            WHERE e.id = ANY($1)"
+        )
+    };
+}
+
+pub(super) use {fetched_from, micros, place};
 macro_rules! known {
     ($which:literal) => {
         concat!(
@@ -122,14 +137,10 @@ impl Postgres {
 
     pub(super) async fn fetch_once(
         &self,
+        sql: &'static str,
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<()> {
-        let sql = "SELECT e.id, e.original_path, e.file_size, e.sha256, e.mtime_ns, e.mode::bigint,
-                e.image_data, e.chunk_set, c.data, e.image_url
-            FROM image_cache e LEFT JOIN image_cache_chunk c
-                ON c.chunk_set = e.chunk_set AND c.seq = 0 AND e.file_size <= $2
-            WHERE e.id = ANY($1)";
         let mut unit = begin(&self.pool).await?;
         let mut found = query(sql).bind(ids).bind(CHUNK_BYTES as i64).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {

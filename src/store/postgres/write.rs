@@ -4,15 +4,40 @@ use sqlx::{QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
-use crate::store::postgres::{Postgres, ledger, query, read};
+use crate::model::version::Why;
+use crate::store::postgres::{Postgres, history, ledger, query, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
 use crate::store::retry::begin;
 use crate::store::{Relocation, Touch, rows};
 
+/// So often a put begins again because others have come first to its paths; the next time it knows them.
+const MEETINGS: u32 = 16;
+
+/// What an entry takes from the one that is stored.
+const REPLACE: &str = " ON CONFLICT (original_path) DO UPDATE SET
+        content_type = CASE WHEN excluded.content_type || excluded.object_id = ''
+            THEN old.content_type ELSE excluded.content_type END,
+        object_id = CASE WHEN excluded.content_type || excluded.object_id = ''
+            THEN old.object_id ELSE excluded.object_id END,
+        image_url = excluded.image_url, file_size = excluded.file_size,
+        content_type_header = excluded.content_type_header,
+        updated_at = CASE WHEN old.sha256 = excluded.sha256
+            THEN old.updated_at ELSE now() END,
+        last_accessed = now(), sha256 = excluded.sha256, mtime_ns = excluded.mtime_ns,
+        mode = excluded.mode, chunk_set = excluded.chunk_set,
+        image_data = excluded.image_data";
+
 /// Multi-row `VALUES` and no `unnest` of payloads: its function scan spills every batch to a temporary
 /// file.
-async fn insert_rows(connection: &mut sqlx::PgConnection, rows: &[&NewEntry]) -> Result<()> {
+///
+/// Rows that are to be new are left out where one is by now; returns whether all were written.
+async fn insert_rows(
+    connection: &mut sqlx::PgConnection,
+    rows: &[&NewEntry],
+    new: bool,
+) -> Result<bool> {
+    let mut written = 0;
     for rows in put::statements(rows, usize::MAX, |entry| entry.weight()) {
         let mut sql = QueryBuilder::<sqlx::Postgres>::new(
             "INSERT INTO image_cache AS old (content_type, object_id, original_path, file_size,
@@ -32,23 +57,11 @@ async fn insert_rows(connection: &mut sqlx::PgConnection, rows: &[&NewEntry]) ->
                 .push_bind(put::set_of(&entry.payload).map(|set| set.0))
                 .push_bind(put::text_of(&entry.payload));
         });
-        sql.push(
-            " ON CONFLICT (original_path) DO UPDATE SET
-                content_type = CASE WHEN excluded.content_type || excluded.object_id = ''
-                    THEN old.content_type ELSE excluded.content_type END,
-                object_id = CASE WHEN excluded.content_type || excluded.object_id = ''
-                    THEN old.object_id ELSE excluded.object_id END,
-                image_url = excluded.image_url, file_size = excluded.file_size,
-                content_type_header = excluded.content_type_header,
-                updated_at = CASE WHEN old.sha256 = excluded.sha256
-                    THEN old.updated_at ELSE now() END,
-                last_accessed = now(), sha256 = excluded.sha256, mtime_ns = excluded.mtime_ns,
-                mode = excluded.mode, chunk_set = excluded.chunk_set,
-                image_data = excluded.image_data",
-        );
-        sql.build().persistent(false).execute(&mut *connection).await?;
+        sql.push(if new { " ON CONFLICT (original_path) DO NOTHING" } else { REPLACE });
+        let done = sql.build().persistent(false).execute(&mut *connection).await?;
+        written += done.rows_affected();
     }
-    Ok(())
+    Ok(written == rows.len() as u64)
 }
 
 /// The owner to write; empty keeps the stored one.
@@ -98,13 +111,17 @@ async fn write_looks(
     Ok(())
 }
 
-/// Removes the first rows of chunk sets that no entry refers to.
-async fn remove_loose(connection: &mut sqlx::PgConnection, sets: &[ChunkSet]) -> Result<()> {
+/// Removes the first rows of chunk sets that no row refers to.
+pub(super) async fn remove_loose(
+    connection: &mut sqlx::PgConnection,
+    sets: &[ChunkSet],
+) -> Result<()> {
     if sets.is_empty() {
         return Ok(());
     }
     let sql = "DELETE FROM image_cache_chunk c WHERE chunk_set = ANY($1) AND seq < $2
-        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)";
+        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)";
     let sets: Vec<i64> = sets.iter().map(|set| set.0).collect();
     query(sql).bind(sets).bind(i64::from(CHUNKS_AT_ONCE)).execute(connection).await?;
     Ok(())
@@ -112,6 +129,18 @@ async fn remove_loose(connection: &mut sqlx::PgConnection, sets: &[ChunkSet]) ->
 
 impl Postgres {
     pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Done> {
+        for _ in 0..MEETINGS {
+            if let Some(done) = self.put_unless_met(entries).await? {
+                return Ok(done);
+            }
+        }
+        let cause = "image_cache takes fewer rows than it is given: look for triggers and rules";
+        Err(sqlx::Error::InvalidArgument(cause.to_owned()))
+    }
+
+    /// Nothing is written, and there is `None`, where another writer has come first to a path that was free:
+    /// what he has stored there is to become a version, and nobody has looked at it yet.
+    async fn put_unless_met(&self, entries: &[NewEntry]) -> Result<Option<Done>> {
         // Everybody takes the rows in the order of their paths, so that two instances that store the
         // same files wait for each other instead of dying in a deadlock.
         let mut ordered: Vec<&NewEntry> = entries.iter().collect();
@@ -120,9 +149,18 @@ impl Postgres {
 
         let mut unit = begin(&self.pool).await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
-        let plan = put::plan(&ordered, &known);
-        insert_chunks(&mut unit, plan.rows.iter().map(|entry| &entry.payload)).await?;
-        insert_rows(&mut unit, &plan.rows).await?;
+        let mut plan = put::plan(&ordered, &known, self.versions > 0);
+        if !insert_rows(&mut unit, &plan.new, true).await? {
+            unit.rollback().await?;
+            return Ok(None);
+        }
+        insert_chunks(&mut unit, plan.written().map(|entry| &entry.payload)).await?;
+        if !plan.former.is_empty() {
+            history::keep(&mut unit, &plan.former_ids(), Why::Replaced).await?;
+            let many = history::trim(&mut unit, &plan.former_paths(), self.versions).await?;
+            plan.let_go_of(many);
+        }
+        insert_rows(&mut unit, &plan.rows, false).await?;
         let looks: Vec<_> = plan
             .looks
             .iter()
@@ -135,7 +173,7 @@ impl Postgres {
         remove_loose(&mut unit, &plan.loose).await?;
         ledger::loosen(&mut unit, &plan.objects).await?;
         unit.commit().await?;
-        Ok(plan.done(entries))
+        Ok(Some(plan.done(entries)))
     }
 
     pub(super) async fn relocate_once(&self, relocation: &Relocation) -> Result<Moved> {
@@ -196,11 +234,12 @@ impl Postgres {
         unit.commit().await
     }
 
-    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    /// Removes some rows of a set that no row refers to; returns whether there may be more.
     pub(super) async fn discard_some(&self, set: ChunkSet) -> Result<bool> {
         let sql = "DELETE FROM image_cache_chunk WHERE chunk_set = $1
             AND seq IN (SELECT seq FROM image_cache_chunk WHERE chunk_set = $1 LIMIT $2)
-            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)";
+            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = $1)";
         let mut unit = begin(&self.pool).await?;
         let removed =
             query(sql).bind(set.0).bind(i64::from(CHUNKS_AT_ONCE)).execute(&mut *unit).await?;
@@ -208,11 +247,12 @@ impl Postgres {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// Chunk sets that no row refers to and whose last row is more than a day old. Removes the claims that nobody has
     /// given back.
     pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < now() - interval '1 day'";
         let mut unit = begin(&self.pool).await?;
         ledger::forget_claims(&mut unit).await?;
@@ -226,7 +266,7 @@ impl Postgres {
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
         let mut unit = begin(&self.pool).await?;
         let sql = "DELETE FROM image_cache WHERE id = ANY($1)
-            RETURNING chunk_set, sha256, image_url";
+            RETURNING chunk_set, sha256, image_url, file_size";
         let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;
         let let_go = rows::let_go(&rows);
         remove_loose(&mut unit, &let_go.sets).await?;

@@ -87,8 +87,10 @@ impl Sqlite {
 
     async fn begin_removal_once(&self, object: &LooseObject) -> Result<Removal> {
         let look = concat!(
-            "SELECT EXISTS (SELECT 1 FROM image_cache
-                    WHERE image_url <> '' AND sha256 IN ($1, upper($1))),
+            "SELECT (EXISTS (SELECT 1 FROM image_cache
+                    WHERE image_url <> '' AND sha256 IN ($1, upper($1)))
+                OR EXISTS (SELECT 1 FROM image_cache_history
+                    WHERE image_url <> '' AND sha256 IN ($1, upper($1)))),
                 EXISTS (SELECT 1 FROM image_cache_claim WHERE content = $1
                     AND since > strftime('%Y-%m-%d %H:%M:%f000', 'now', '-2 days')),
                 ",

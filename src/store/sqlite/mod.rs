@@ -5,6 +5,7 @@
 //! the app gets a turn. Journal mode and page size are chosen only for a file that is ours.
 
 mod facts;
+mod history;
 mod ledger;
 mod list;
 mod read;
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
+use crate::model::version::{Leaving, Trash, Undeleted};
 use crate::store::error::{MIGRATE, StoreError, judge_schema};
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
@@ -32,7 +34,7 @@ use crate::store::retry::{begin_with, unit};
 use crate::store::units::Units;
 use crate::store::{
     Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
-    Touch, Trouble,
+    Touch, Trouble, Which,
 };
 
 /// How long a write waits for the app's.
@@ -52,6 +54,8 @@ pub(super) struct Sqlite {
     ours: Arc<AtomicBool>,
     /// Our writes go one after another; the moment is when the next may begin.
     writer: Mutex<Instant>,
+    /// Most versions that are kept of each path.
+    versions: u32,
 }
 
 /// A transaction that writes, and our turn to do so.
@@ -99,7 +103,8 @@ impl Sqlite {
             })
             .connect_lazy_with(connect.clone());
         let writer = Mutex::new(Instant::now());
-        Self { pool, connect, file: file.to_owned(), ours, writer }
+        let versions = options.versions;
+        Self { pool, connect, file: file.to_owned(), ours, writer, versions }
     }
 
     /// Waits for our turn, and for the write lock.
@@ -222,7 +227,7 @@ impl Store for Sqlite {
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError> {
-        let done = self.fetch_once(ids, each).await;
+        let done = self.fetch_once(read::fetched_from!("image_cache"), ids, each).await;
         self.told(format!("fetch {} entries", ids.len()), done).await
     }
 
@@ -286,5 +291,30 @@ impl Units for Sqlite {
     async fn forgotten_sets(&self) -> Result<Vec<ChunkSet>, StoreError> {
         let done = unit(|| self.forgotten_sets_once()).await;
         self.told("look for forgotten chunks", done).await
+    }
+
+    async fn trash_unit(&self, entries: &[Leaving], by: Trash) -> Result<u64, StoreError> {
+        let done = unit(|| self.trash_once(entries, by)).await;
+        self.told(format!("move {} entries to the trash", entries.len()), done).await
+    }
+
+    async fn undelete_unit(&self, paths: &[UploadPath]) -> Result<Vec<Undeleted>, StoreError> {
+        let done = unit(|| self.undelete_once(paths)).await;
+        self.told(format!("take {} entries out of the trash", paths.len()), done).await
+    }
+
+    async fn overdue(
+        &self,
+        which: Which,
+        age: Duration,
+        most: usize,
+    ) -> Result<Vec<i64>, StoreError> {
+        let done = unit(|| self.overdue_once(which, age, most)).await;
+        self.told("look for old versions", done).await
+    }
+
+    async fn forget_unit(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>), StoreError> {
+        let done = unit(|| self.forget_once(ids)).await;
+        self.told(format!("forget {} versions", ids.len()), done).await
     }
 }

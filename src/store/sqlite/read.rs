@@ -33,7 +33,22 @@ macro_rules! micros {
     };
 }
 
-pub(super) use {micros, place};
+/// Rows of a table with their payloads, as [`rows::fetched`] reads them.
+macro_rules! fetched_from {
+    ($table:literal) => {
+        concat!(
+            "SELECT e.id, e.original_path, e.file_size, e.sha256, e.mtime_ns, e.mode,
+                e.image_data, e.chunk_set, c.data, e.image_url
+            FROM ",
+            $table,
+            " e LEFT JOIN image_cache_chunk c
+                ON c.chunk_set = e.chunk_set AND c.seq = 0 AND e.file_size <= ?
+            WHERE e.id IN (SELECT value FROM json_each(?))"
+        )
+    };
+}
+
+pub(super) use {fetched_from, micros, place};
 macro_rules! known {
     () => {
         concat!(
@@ -104,14 +119,10 @@ impl Sqlite {
 
     pub(super) async fn fetch_once(
         &self,
+        sql: &'static str,
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<()> {
-        let sql = "SELECT e.id, e.original_path, e.file_size, e.sha256, e.mtime_ns, e.mode,
-                e.image_data, e.chunk_set, c.data, e.image_url
-            FROM image_cache e LEFT JOIN image_cache_chunk c
-                ON c.chunk_set = e.chunk_set AND c.seq = 0 AND e.file_size <= ?
-            WHERE e.id IN (SELECT value FROM json_each(?))";
         // All rows first: a reader that waits for a disk in the middle would keep the app from
         // committing when the file has a rollback journal.
         let rows = sqlx::query(sql)

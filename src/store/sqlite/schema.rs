@@ -9,10 +9,11 @@ use crate::store::ledger::fresh_identity;
 use crate::store::sqlite::Sqlite;
 
 /// Every step ever made, in order; a step is never changed once it is released.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("0001_image_cache.sql"),
     include_str!("0002_objects.sql"),
     include_str!("0003_lists.sql"),
+    include_str!("0004_history.sql"),
 ];
 
 /// The version this program knows.
@@ -32,7 +33,8 @@ pub(super) async fn is_ours(connection: &mut SqliteConnection) -> Result<bool> {
 pub(super) async fn is_shared(connection: &mut SqliteConnection) -> Result<bool> {
     let others = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
         AND name NOT IN ('image_cache', 'image_cache_chunk', 'image_cache_identity',
-            'image_cache_claim', 'image_cache_loose_object', 'imagecached_schema')
+            'image_cache_claim', 'image_cache_loose_object', 'image_cache_history',
+            'imagecached_schema')
         AND substr(name, 1, 7) <> 'sqlite_'";
     Ok(count(connection, others).await? > 0)
 }

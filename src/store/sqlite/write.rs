@@ -4,20 +4,32 @@ use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
+use crate::model::version::Why;
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
-use crate::store::sqlite::{Sqlite, json, ledger, read};
+use crate::store::sqlite::{Sqlite, history, json, ledger, read};
 use crate::store::{Relocation, Touch, rows};
 
-/// Multi-row `VALUES`: each statement is a message to the thread that holds the connection.
-async fn insert_rows(connection: &mut SqliteConnection, rows: &[&NewEntry]) -> Result<()> {
+/// Multi-row `VALUES`: each statement is a message to the thread that holds the connection. Rows that are there
+/// are replaced, as of `moment`; `None` for rows that are all new.
+async fn insert_rows(
+    connection: &mut SqliteConnection,
+    rows: &[&NewEntry],
+    moment: Option<&str>,
+) -> Result<()> {
     for rows in put::statements(rows, usize::MAX, |entry| entry.weight()) {
         let mut sql = QueryBuilder::<sqlx::Sqlite>::new(
-            "INSERT INTO image_cache AS old (content_type, object_id, original_path, file_size,
-                content_type_header, sha256, mtime_ns, mode, image_url, chunk_set, image_data) ",
+            "INSERT INTO image_cache AS old (created_at, updated_at, last_accessed, content_type,
+                object_id, original_path, file_size, content_type_header, sha256, mtime_ns, mode, image_url, chunk_set, image_data) ",
         );
         sql.push_values(rows, |mut row, entry| {
             let (content_type, object_id) = owner(entry);
+            for _ in ["created_at", "updated_at", "last_accessed"] {
+                match moment {
+                    Some(moment) => row.push_bind(moment),
+                    None => row.push("strftime('%Y-%m-%d %H:%M:%f000', 'now')"),
+                };
+            }
             row.push_bind(content_type)
                 .push_bind(object_id)
                 .push_bind(entry.path.as_str())
@@ -93,14 +105,18 @@ async fn write_looks(
     Ok(())
 }
 
-/// Removes the first rows of chunk sets that no entry refers to.
-async fn remove_loose(connection: &mut SqliteConnection, sets: &[ChunkSet]) -> Result<()> {
+/// Removes the first rows of chunk sets that no row refers to.
+pub(super) async fn remove_loose(
+    connection: &mut SqliteConnection,
+    sets: &[ChunkSet],
+) -> Result<()> {
     if sets.is_empty() {
         return Ok(());
     }
     let sql = "DELETE FROM image_cache_chunk AS c
         WHERE chunk_set IN (SELECT value FROM json_each($1)) AND seq < $2
-        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)";
+        AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)";
     let sets: Vec<i64> = sets.iter().map(|set| set.0).collect();
     sqlx::query(sql).bind(json(&sets)).bind(i64::from(CHUNKS_AT_ONCE)).execute(connection).await?;
     Ok(())
@@ -113,10 +129,20 @@ impl Sqlite {
 
         let mut writing = self.write().await?;
         let known = read::known(&mut writing.unit, &paths).await?;
-        let plan = put::plan(&ordered, &known);
-        let payloads = plan.rows.iter().map(|entry| &entry.payload);
+        let mut plan = put::plan(&ordered, &known, self.versions > 0);
+        let payloads = plan.written().map(|entry| &entry.payload);
         insert_chunks(&mut writing.unit, payloads).await?;
-        insert_rows(&mut writing.unit, &plan.rows).await?;
+        insert_rows(&mut writing.unit, &plan.new, None).await?;
+        if !plan.rows.is_empty() {
+            let unit = &mut writing.unit;
+            let moment = history::moment(unit).await?;
+            if !plan.former.is_empty() {
+                history::keep(unit, &plan.former_ids(), Why::Replaced, &moment).await?;
+                let many = history::trim(unit, &plan.former_paths(), self.versions).await?;
+                plan.let_go_of(many);
+            }
+            insert_rows(unit, &plan.rows, Some(&moment)).await?;
+        }
         let looks: Vec<_> = plan
             .looks
             .iter()
@@ -195,11 +221,12 @@ impl Sqlite {
         writing.commit().await
     }
 
-    /// Removes some rows of a set that no entry refers to; returns whether there may be more.
+    /// Removes some rows of a set that no row refers to; returns whether there may be more.
     pub(super) async fn discard_some(&self, set: ChunkSet) -> Result<bool> {
         let sql = "DELETE FROM image_cache_chunk WHERE chunk_set = $1
             AND seq IN (SELECT seq FROM image_cache_chunk WHERE chunk_set = $1 LIMIT $2)
-            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)";
+            AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = $1)";
         let mut writing = self.write().await?;
         let removed = sqlx::query(sql)
             .bind(set.0)
@@ -210,11 +237,12 @@ impl Sqlite {
         Ok(removed.rows_affected() >= u64::from(CHUNKS_AT_ONCE))
     }
 
-    /// Chunk sets without an entry whose last row is more than a day old. Removes the claims that nobody has
+    /// Chunk sets that no row refers to and whose last row is more than a day old. Removes the claims that nobody has
     /// given back.
     pub(super) async fn forgotten_sets_once(&self) -> Result<Vec<ChunkSet>> {
         let sql = "SELECT chunk_set FROM image_cache_chunk c
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
+            AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 day')";
         let mut writing = self.write().await?;
         ledger::forget_claims(&mut writing.unit).await?;
@@ -228,7 +256,7 @@ impl Sqlite {
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
         let mut writing = self.write().await?;
         let sql = "DELETE FROM image_cache WHERE id IN (SELECT value FROM json_each($1))
-            RETURNING chunk_set, sha256, image_url";
+            RETURNING chunk_set, sha256, image_url, file_size";
         let rows = sqlx::query(sql).bind(json(&ids)).fetch_all(&mut *writing.unit).await?;
         let let_go = rows::let_go(&rows);
         remove_loose(&mut writing.unit, &let_go.sets).await?;
