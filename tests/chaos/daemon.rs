@@ -12,6 +12,8 @@ const TERM_LIMIT: Duration = Duration::from_secs(10);
 
 /// What every command of a round is given.
 pub struct Program {
+    /// The executable.
+    pub file: PathBuf,
     pub uploads: PathBuf,
     /// Through the proxy, where there is one.
     pub url: String,
@@ -24,7 +26,7 @@ impl Program {
     /// A command, which ends when we do.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_imagecached")]);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.file);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("IMAGECACHED_") {
                 command.env_remove(name);

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::plan;
+use crate::plan::Medium;
 
 /// How large a small disk is.
 const SMALL: u64 = 48 << 20;
 
-/// A directory on the wanted kind of file system, for a round.
+/// A directory on the wanted medium, for a round.
 pub struct Disk {
     path: PathBuf,
     mounted: bool,
@@ -20,17 +20,17 @@ pub struct Disk {
 }
 
 impl Disk {
-    pub fn new(kind: plan::Disk, directory: &Path) -> Self {
+    pub fn new(medium: Medium, directory: &Path) -> Self {
         let path = directory.join("disk");
-        let elsewhere = match kind {
-            plan::Disk::Memory => {
+        let elsewhere = match medium {
+            Medium::Memory => {
                 Some(TempDir::with_prefix_in("imagecached-chaos-", "/dev/shm").expect("a tmpfs"))
             }
             _ => None,
         };
         let path = elsewhere.as_ref().map_or(path, |place| place.path().join("disk"));
         fs::create_dir(&path).expect("a directory");
-        let mounted = kind == plan::Disk::Small;
+        let mounted = medium == Medium::Small;
         if mounted {
             assert!(mount(&path), "a tmpfs could be mounted before");
         }

@@ -86,7 +86,7 @@ fn run(options: &Options, root: &Path, small_disks: bool) -> u32 {
         std::fs::create_dir(&directory).expect("a directory");
         let server = servers.of(plan.product, root);
         let played = catch_unwind(AssertUnwindSafe(|| {
-            round::play(&plan, options.seed, &directory, server, &mut figures)
+            round::play(&plan, options, &directory, server, &mut figures)
         }));
         let outcome = played.unwrap_or_else(|_| Outcome {
             faults: Vec::new(),
@@ -103,7 +103,7 @@ fn run(options: &Options, root: &Path, small_disks: bool) -> u32 {
             outcome.stuck.iter().for_each(|why| println!("  {why}"));
             println!("  again: --seed {} --round {number}", options.seed);
         }
-        if figures.rounds % 10 == 0 {
+        if figures.rounds.is_multiple_of(10) {
             println!("{figures}");
         }
         if found == ENOUGH {

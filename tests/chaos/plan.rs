@@ -15,7 +15,7 @@ pub enum Product {
 
 /// What the upload directory is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disk {
+pub enum Medium {
     /// What holds the temporary directory.
     Disk,
     Memory,
@@ -99,7 +99,7 @@ pub struct Life {
 pub struct Plan {
     pub number: u64,
     pub product: Product,
-    pub disk: Disk,
+    pub medium: Medium,
     /// `run` with an app, rather than `watch`.
     pub with_app: bool,
     pub settings: Vec<String>,
@@ -117,11 +117,11 @@ impl Plan {
             5 => Product::MariaDb,
             _ => Product::Postgres,
         };
-        let disk = match random.between(0..10) {
-            0..4 => Disk::Disk,
-            4..7 => Disk::Memory,
-            _ if small_disks => Disk::Small,
-            _ => Disk::Disk,
+        let medium = match random.between(0..10) {
+            0..4 => Medium::Disk,
+            4..7 => Medium::Memory,
+            _ if small_disks => Medium::Small,
+            _ => Medium::Disk,
         };
         let daemon_stays = random.chance(20);
         let lives = if !daemon_stays && random.chance(25) { 2 } else { 1 };
@@ -139,7 +139,7 @@ impl Plan {
         let mut plan = Self {
             number,
             product,
-            disk,
+            medium,
             with_app: random.chance(35),
             settings,
             daemon_stays,
@@ -170,7 +170,7 @@ impl Plan {
         if self.product != Product::Sqlite {
             kinds.push(Interruption::Cut);
         }
-        if self.disk == Disk::Small {
+        if self.medium == Medium::Small {
             kinds.push(Interruption::DiskFull);
         }
         let interruptions = (0..random.pick(&[0, 0, 1, 2, 4]))
@@ -194,7 +194,7 @@ impl Plan {
             kinds.push(vec![Event::Cut]);
             kinds.push(vec![Event::Silence]);
         }
-        if self.disk == Disk::Small {
+        if self.medium == Medium::Small {
             kinds.push(vec![Event::DiskFull, Event::DiskFree]);
             kinds.push(vec![Event::DiskFull, Event::DiskFree]);
         }
@@ -210,9 +210,9 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, product, disk, with_app, daemon_stays, settings, .. } = self;
+        let Self { number, product, medium, with_app, daemon_stays, settings, .. } = self;
         let command = if *with_app { "run" } else { "watch" };
-        write!(f, "round={number} database={product:?} disk={disk:?} command={command}")?;
+        write!(f, "round={number} database={product:?} medium={medium:?} command={command}")?;
         writeln!(f, " daemon_stays={daemon_stays} {}", settings.join(" "))?;
         for life in &self.lives {
             writeln!(f, "  writers {:?}", life.writers)?;

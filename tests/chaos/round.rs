@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::content::seal_of;
+use crate::options::Options;
 use crate::plan::{Life, Plan};
 use crate::random::Random;
 use crate::report::{Fault, Figures};
@@ -23,14 +24,14 @@ pub struct Outcome {
 /// Plays a round; what it has made is kept when something is found.
 pub fn play(
     plan: &Plan,
-    seed: u64,
+    options: &Options,
     directory: &Path,
     server: Option<&mut Server>,
     figures: &mut Figures,
 ) -> Outcome {
-    let mut stage = Stage::new(plan, directory, server);
+    let mut stage = Stage::new(plan, &options.program, directory, server);
     let mut outcome = Outcome { faults: Vec::new(), stuck: None };
-    let random = Random::new(seed).fork(plan.number);
+    let random = Random::new(options.seed).fork(plan.number);
     for (number, life) in (1..).zip(&plan.lives) {
         let lived = live(&mut stage, life, &random.fork(number), figures, &mut outcome.faults);
         if let Err(why) = lived {

@@ -10,7 +10,7 @@ use imagecached::store::Target;
 use crate::daemon::{Daemon, Program};
 use crate::disk::Disk;
 use crate::model::Model;
-use crate::plan::{Event, Interruption, Plan, Product, Quiet};
+use crate::plan::{Event, Interruption, Medium, Plan, Product, Quiet};
 use crate::report::Figures;
 use crate::servers::Server;
 use crate::support::program::Running;
@@ -39,8 +39,8 @@ struct Network {
 
 impl<'s> Stage<'s> {
     /// Sets everything up beneath a directory; nothing runs yet but the server.
-    pub fn new(plan: &Plan, directory: &Path, server: Option<&'s mut Server>) -> Self {
-        let disk = Disk::new(plan.disk, directory);
+    pub fn new(plan: &Plan, file: &Path, directory: &Path, server: Option<&'s mut Server>) -> Self {
+        let disk = Disk::new(plan.medium, directory);
         let make = |place: &Path, name: &str| {
             let path = place.join(name);
             std::fs::create_dir(&path).expect("room for a directory");
@@ -60,8 +60,7 @@ impl<'s> Stage<'s> {
             }
             None => {
                 // A small disk gets full for the database as well.
-                let place =
-                    if plan.disk == crate::plan::Disk::Small { disk.path() } else { directory };
+                let place = if plan.medium == Medium::Small { disk.path() } else { directory };
                 let file = place.join("cache.sqlite3");
                 (format!("sqlite://{}", file.display()), Target::Sqlite(file), None)
             }
@@ -73,7 +72,13 @@ impl<'s> Stage<'s> {
             model: Model::default(),
             daemon_stays: plan.daemon_stays,
         };
-        let program = Program { uploads, url, directory: logs, settings: plan.settings.clone() };
+        let program = Program {
+            file: file.to_owned(),
+            uploads,
+            url,
+            directory: logs,
+            settings: plan.settings.clone(),
+        };
         Self {
             scene: Arc::new(scene),
             target,
@@ -176,7 +181,8 @@ impl<'s> Stage<'s> {
     pub fn interrupted_restore(&mut self, after: Duration, how: Interruption) {
         match how {
             Interruption::KillDaemon => {
-                self.start();
+                // `watch` alone restores nothing.
+                self.daemon.start(&self.program, true);
                 thread::sleep(after);
                 self.daemon.kill(&self.program);
             }
