@@ -105,8 +105,10 @@ impl Daemon {
 
     /// Kills it, with its app; says whether there was anything to kill.
     pub fn kill(&mut self, program: &Program) -> bool {
-        let Some(running) = self.running.take() else { return false };
-        running.signal_group(9);
+        let Some(mut running) = self.running.take() else { return false };
+        if running.try_wait().is_none() {
+            running.signal_group(9);
+        }
         (self.asked, self.frozen) = (None, false);
         let (_, log) = running.wait();
         program.keep_log(&log, "killed");

@@ -205,11 +205,13 @@ fn give_to_server(directory: &Path) {
     }
 }
 
-/// Below the range from which the kernel takes ports for outgoing connections: nobody gets it while
-/// the server is down.
+/// Below the range from which the kernel takes ports for outgoing connections, and the one of our proxies:
+/// nobody gets it while the server is down.
 fn free_port() -> u16 {
-    let first = 12_000 + u16::try_from(std::process::id() % 7_000).expect("small");
-    (first..20_000)
-        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
-        .expect("a free port")
+    loop {
+        let port = 8_400 + (getrandom::u32().expect("random numbers") % 3_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
