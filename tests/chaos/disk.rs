@@ -58,9 +58,12 @@ impl Disk {
         let _ = fs::remove_file(self.ballast());
     }
 
-    /// Keeps it when the round is over.
+    /// Keeps what is on it when the round is over. What was mounted is gone when we are: that is copied.
     pub fn keep(mut self) {
-        self.mounted = false;
+        if self.mounted {
+            let copy = self.path.with_extension("kept");
+            let _ = Command::new("cp").arg("--archive").args([&self.path, &copy]).status();
+        }
         if let Some(elsewhere) = self.elsewhere.take() {
             println!("the upload directory is beneath {}", elsewhere.keep().display());
         }

@@ -88,6 +88,7 @@ fn run(options: &Options, root: &Path, small_disks: bool) -> u32 {
         let played = catch_unwind(AssertUnwindSafe(|| {
             round::play(&plan, options, &directory, server, &mut figures)
         }));
+        let panicked = played.is_err();
         let outcome = played.unwrap_or_else(|_| Outcome {
             faults: Vec::new(),
             stuck: Some("it panicked; what it said is above".to_owned()),
@@ -106,7 +107,8 @@ fn run(options: &Options, root: &Path, small_disks: bool) -> u32 {
         if figures.rounds.is_multiple_of(10) {
             println!("{figures}");
         }
-        if found == ENOUGH {
+        // The writers of a round that has panicked are still at work.
+        if panicked || found == ENOUGH {
             break;
         }
     }
