@@ -136,7 +136,8 @@ fn t10_a_shell_without_exec_as_pid_1_and_term_to_it_alone() {
 
 /// A `watch` over files that nobody has told it of, and whose database is away.
 fn watch_without_database(sandbox: &Sandbox, proxy: &Proxy, limit: &str) -> Running {
-    let mut command = sandbox.command(&["watch", "--set", &format!("shutdown_limit={limit}")]);
+    let limit = format!("shutdown_limit={limit}");
+    let mut command = sandbox.command(&["watch", "--set", "database_wait=1s", "--set", &limit]);
     command.env("DATABASE_URL", proxy.url());
     let mut watch = Running::start(command);
     watch.wait_for_log("event=database_away");
