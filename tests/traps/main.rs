@@ -6,11 +6,14 @@
 mod support;
 
 mod t01_new_directory;
+mod t02_overflow;
+mod t03_reads;
 mod t04_renames;
 mod t05_moved_directory;
 mod t06_half_written;
 mod t07_rewrite;
 mod t08_recreated;
+mod t09_wiped_root;
 mod t10_term;
 mod t12_database_away;
 mod t13_start_up;
