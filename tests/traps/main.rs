@@ -22,10 +22,12 @@ mod t15_restore_writes_nothing;
 mod t16_escape;
 mod t17_not_a_file;
 mod t18_source_tree;
+mod t20_connections_used_up;
 mod t21_cut_connections;
 mod t22_urls;
 mod t23_sizes_and_names;
 mod t24_odd_names;
+mod t26_inotify_limits;
 mod t27_cleanup;
 mod t29_boot_deadline;
 mod t30_process;
@@ -33,6 +35,7 @@ mod t31_second_term;
 mod t34_damage;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use support::database::Kind;
 
@@ -66,4 +69,20 @@ fn count_lines(log: &str, texts: &[&str]) -> usize {
 /// Makes the directories above a file.
 fn make_parents(file: &Path) {
     std::fs::create_dir_all(file.parent().expect("a directory")).expect("directories");
+}
+
+/// The command, started by another program that takes a command as its last arguments.
+fn started_by(before: &[&str], command: &Command) -> Command {
+    let mut started = Command::new(before[0]);
+    started.args(&before[1..]).arg(command.get_program()).args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        started.current_dir(directory);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => started.env(name, value),
+            None => started.env_remove(name),
+        };
+    }
+    started
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
-use crate::{DATABASES, file_systems, noise};
+use crate::{DATABASES, file_systems, noise, started_by};
 
 const FILES: u64 = 100;
 
@@ -93,18 +93,9 @@ impl Mounted {
     fn start() -> Self {
         let sandbox = Sandbox::new(Kind::Postgres);
         let watching = sandbox.command(&["watch", "--set", "scan_interval=1s"]);
-        let mut command = Command::new("unshare");
         let script = "mount -t tmpfs uploads \"$IMAGECACHED_UPLOAD_DIR\" && exec \"$0\" \"$@\"";
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
-        command.arg(watching.get_program()).args(watching.get_args());
-        command.current_dir(sandbox.beside());
-        for (name, value) in watching.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        let mut watch = Running::start(command);
+        let there = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script];
+        let mut watch = Running::start(started_by(&there, &watching));
         watch.wait_for_log("event=watching");
         Self { sandbox, watch }
     }
