@@ -130,7 +130,7 @@ pub(super) fn is_cut(error: &sqlx::Error) -> bool {
 }
 
 /// The server runs, and has as many connections as it, its plan or its user may have.
-fn is_full_house(error: &sqlx::Error) -> bool {
+pub(super) fn is_full_house(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => match vendor(&**error) {
             Vendor::Postgres(state) => state == "53300",

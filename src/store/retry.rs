@@ -1,10 +1,10 @@
 //! One unit of work, done again where that is harmless and likely to help.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection, Database, Pool, Result, Transaction};
 
-use crate::store::error::{is_conflict, is_cut};
+use crate::store::error::{is_conflict, is_cut, is_full_house};
 
 /// How often two writers may meet before the caller hears of it.
 const CONFLICTS: u32 = 8;
@@ -41,10 +41,45 @@ pub(super) async fn begin_with<DB: Database>(
 ) -> Result<Transaction<'static, DB>> {
     let mut passed = 0;
     loop {
-        match pool.begin_with(statement).await {
+        match begin_on_any(pool, statement).await {
             Err(error) if is_cut(&error) && passed < pool.options().get_max_connections() => {
                 passed += 1;
             }
+            begun => return begun,
+        }
+    }
+}
+
+/// Who waits for a new connection looks this often whether one of those that are open will do.
+const LOOK_FOR_IDLE: Duration = Duration::from_millis(100);
+
+/// Begins a transaction on a connection of the pool, or on a new one, whichever comes first.
+///
+/// The pool by itself waits for a new connection whatever becomes free meanwhile. Where the app has left
+/// us one connection of the two that we may take, every second caller would wait in vain for the other.
+async fn begin_on_any<DB: Database>(
+    pool: &Pool<DB>,
+    statement: &'static str,
+) -> Result<Transaction<'static, DB>> {
+    let began = Instant::now();
+    let idle = async || loop {
+        tokio::time::sleep(LOOK_FOR_IDLE).await;
+        if pool.num_idle() > 0 {
+            return;
+        }
+    };
+    loop {
+        let begun = tokio::select! {
+            begun = pool.begin_with(statement) => begun,
+            () = idle() => match pool.try_begin_with(statement).await {
+                Ok(None) => continue,
+                Ok(Some(transaction)) => Ok(transaction),
+                Err(error) => Err(error),
+            },
+        };
+        let may_wait = pool.size() > 0 && began.elapsed() < pool.options().get_acquire_timeout();
+        match begun {
+            Err(error) if is_full_house(&error) && may_wait => idle().await,
             begun => return begun,
         }
     }

@@ -128,12 +128,14 @@ fn the_app_has_them_all(kind: Kind) {
     let mut app: Vec<_> = (0..CONNECTIONS).map(|_| plan.open().unwrap()).collect();
     assert!(plan.open().is_none(), "{kind:?} allows more than the plan");
 
-    let mut watch = plan.start(&["database_wait=1s"]);
+    let mut watch = plan.start(&["database_wait=3s"]);
     let told = watch.wait_for_log("event=database_away");
     assert!(told.contains("connections"), "why: {told}");
     assert!(told.contains("database_connections"), "the cure: {told}");
     plan.upload("waits");
-    app.iter_mut().for_each(|connection| drop(plan.ask(connection)));
+    for connection in &mut app {
+        plan.ask(connection);
+    }
 
     // One is free: that is enough.
     plan.close(app.pop().unwrap());
@@ -141,7 +143,9 @@ fn the_app_has_them_all(kind: Kind) {
     plan.sandbox.wait_for_entries(40);
     plan.upload("with one");
     plan.sandbox.wait_for_entries(80);
-    app.iter_mut().for_each(|connection| drop(plan.ask(connection)));
+    for connection in &mut app {
+        plan.ask(connection);
+    }
 
     // All of the app's are, and we take no more than what we were given.
     for connection in app {
@@ -155,11 +159,8 @@ fn the_app_has_them_all(kind: Kind) {
     let (status, log) = watch.stop();
     assert!(status.success(), "{log}");
     let told = count_lines(&log, &["event=database_away"]);
-    assert!(told < 10, "told {told} times:\n{log}");
-    eprintln!(
-        "{}",
-        log.lines().filter(|l| !l.contains("event=captured")).collect::<Vec<_>>().join("\n")
-    );
+    // With one of two connections to work with, it is busy, and not away.
+    assert!(told <= 5, "told {told} times:\n{log}");
     assert_eq!(plan.sandbox.contents(), plan.sandbox.files());
     plan.close(one);
     plan.remove();
