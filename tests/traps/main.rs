@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clocks;
 mod t01_new_directory;
 mod t02_overflow;
 mod t03_reads;
@@ -47,6 +48,17 @@ const DATABASES: [Kind; 3] = [Kind::Postgres, Kind::MariaDb, Kind::Sqlite];
 /// Where there is a file system on a disk, and one in memory.
 fn file_systems() -> [PathBuf; 2] {
     [std::env::temp_dir(), "/dev/shm".into()]
+}
+
+/// Every database, and both file systems.
+fn everywhere() -> [(Kind, PathBuf); 4] {
+    let [disk, memory] = file_systems();
+    [
+        (Kind::Postgres, disk.clone()),
+        (Kind::Postgres, memory.clone()),
+        (Kind::MariaDb, memory),
+        (Kind::Sqlite, disk),
+    ]
 }
 
 /// Bytes that look like nothing else: `seed` decides about them.
