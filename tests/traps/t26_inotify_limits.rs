@@ -61,7 +61,7 @@ impl Limited {
         self.sandbox.wait_for_entries(before + 21);
     }
 
-    /// Watching again, and not by chance: what is scanned has been scanned before the file.
+    /// Log, `status` and `status --json` all say that it is over.
     fn is_watching_again(&mut self) {
         self.watch.wait_for_log("event=watching");
         wait_until("the state of the daemon", || {
