@@ -27,7 +27,7 @@ use async_trait::async_trait;
 pub use error::{StoreError, Trouble};
 pub use fresh::fresh_chunk_set;
 pub use ledger::ObjectLedger;
-pub use listing::{After, Growth, ListQuery, Page, Sort};
+pub use listing::{Growth, ListQuery, Page, Sort, Spot};
 
 pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
@@ -240,11 +240,8 @@ pub trait Store: ObjectLedger + units::Units + fmt::Debug {
         Ok(self.page(query).await?.entries)
     }
 
-    /// Lists entries, and tells where the next ones begin.
+    /// Lists entries, and tells what comes before and after them.
     async fn page(&self, query: &ListQuery) -> Result<Page, StoreError>;
-
-    /// How many entries a list has, on all its pages; counts up to `most`.
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError>;
 
     /// What was stored for the first time on each of the last days, oldest first; days without anything are
     /// left out.

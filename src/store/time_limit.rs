@@ -188,10 +188,6 @@ impl Store for TimeLimited {
         self.limited("list entries", |store| async move { store.page(query).await }).await
     }
 
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
-        self.limited("count entries", |store| async move { store.count(query, most).await }).await
-    }
-
     async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {
         self.limited("count entries by day", |store| async move { store.growth(days).await }).await
     }
