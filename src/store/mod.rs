@@ -38,10 +38,11 @@ use crate::model::{Digest, UploadPath};
 pub struct Options {
     /// Most connections at a time.
     pub connections: u32,
-    /// How long a call waits for a connection before it fails.
+    /// How long a call waits for a connection before it fails: for the server to give one, or in SQLite for
+    /// another call to give one back.
     pub acquire_timeout: Duration,
-    /// How long a call to a server waits for any progress before it is given up and its connection is
-    /// replaced.
+    /// How long a call to a server waits for its turn, and then for any progress before it is given up and its
+    /// connection is replaced.
     pub call_timeout: Duration,
 }
 
@@ -300,5 +301,5 @@ pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreE
             Target::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, &limits)),
         })
     };
-    Ok(Arc::new(time_limit::TimeLimited::open(options.call_timeout, connect)?))
+    Ok(Arc::new(time_limit::TimeLimited::open(options.call_timeout, options.connections, connect)?))
 }
