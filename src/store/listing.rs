@@ -86,8 +86,8 @@ pub struct Page {
 /// What a statement selects the rows of a page from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Basis {
-    /// All that match. With a number, all entries are counted beside it, up to so many: for lists without a
-    /// filter, where the page is found by an index as a rule.
+    /// All that match. With a number, they are counted beside it, up to so many: for lists without a filter,
+    /// where nothing has to be looked at to count.
     All(Option<i64>),
     /// The first that match, whichever they are, and no more than so many. With fewer than that, these are
     /// all: then one look at every entry has given the page and the number.
@@ -143,9 +143,9 @@ impl ListQuery {
 
     /// Whether a page was selected from the first that match, and there may be more: then the right one has to
     /// be selected from all.
-    pub(super) fn is_any(&self, page: &Page) -> bool {
+    pub(super) fn is_any(&self, basis: Basis, page: &Page) -> bool {
         let most = self.count_up_to.unwrap_or(u64::MAX);
-        matches!(self.basis(), Basis::First(_)) && page.total.is_none_or(|total| total >= most)
+        matches!(basis, Basis::First(_)) && page.total.is_none_or(|total| total >= most)
     }
 
     /// The page that was selected from all, with the number that is known from the first that match. Where none

@@ -73,6 +73,15 @@ fn is_kept(wanted: &ListQuery) -> bool {
     wanted.ids.is_none()
 }
 
+/// What to select from at first. By path it is never the first that match: the server keeps those in a table
+/// for the time of the statement, with room for the longest path in every row, and puts it on disk when it grows.
+fn basis(wanted: &ListQuery) -> Basis {
+    match wanted.basis() {
+        Basis::First(most) if wanted.sort == Sort::Path => Basis::All(Some(most)),
+        basis => basis,
+    }
+}
+
 /// The ids of the rows of a page, and how many rows there are where that is counted.
 fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Basis) {
     let (column, _) = key(wanted.sort);
@@ -83,9 +92,9 @@ fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Bas
             column
         }
         Basis::All(Some(most)) => {
-            sql.push("SELECT id AS page_id, (SELECT COUNT(*) FROM (SELECT 1 FROM image_cache");
-            sql.push(" FORCE INDEX (image_cache_list) LIMIT ").push_bind(most);
-            sql.push(") counted) AS total");
+            sql.push("SELECT id AS page_id, (SELECT COUNT(*) FROM (SELECT 1");
+            push_choice(sql, wanted);
+            sql.push(" LIMIT ").push_bind(most).push(") counted) AS total");
             push_choice(sql, wanted);
             column
         }
@@ -141,10 +150,11 @@ fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::MySql> {
 impl MySql {
     pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
         let mut unit = begin(&self.pool).await?;
-        let mut select = page(wanted, wanted.basis());
+        let basis = basis(wanted);
+        let mut select = page(wanted, basis);
         let found = select.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
         let mut listed = rows::page(&found, wanted);
-        if wanted.is_any(&listed) {
+        if wanted.is_any(basis, &listed) {
             let mut select = page(wanted, Basis::All(None));
             let found = select.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
             listed = wanted.settle(&listed, rows::page(&found, wanted));

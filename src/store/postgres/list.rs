@@ -124,10 +124,11 @@ fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::Postgres> {
 impl Postgres {
     pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
         let mut unit = begin(&self.pool).await?;
-        let mut select = page(wanted, wanted.basis());
+        let basis = wanted.basis();
+        let mut select = page(wanted, basis);
         let found = select.build().persistent(false).fetch_all(&mut *unit).await?;
         let mut listed = rows::page(&found, wanted);
-        if wanted.is_any(&listed) {
+        if wanted.is_any(basis, &listed) {
             let mut select = page(wanted, Basis::All(None));
             let found = select.build().persistent(false).fetch_all(&mut *unit).await?;
             listed = wanted.settle(&listed, rows::page(&found, wanted));

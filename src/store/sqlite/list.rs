@@ -71,8 +71,9 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Ba
             column
         }
         Basis::All(Some(most)) => {
-            sql.push("SELECT id AS page_id, (SELECT count(*) FROM (SELECT 1 FROM image_cache");
-            sql.push(" INDEXED BY image_cache_list LIMIT ").push_bind(most).push(")) AS total");
+            sql.push("SELECT id AS page_id, (SELECT count(*) FROM (SELECT 1");
+            push_choice(sql, wanted);
+            sql.push(" LIMIT ").push_bind(most).push(")) AS total");
             push_choice(sql, wanted);
             column
         }
@@ -125,9 +126,10 @@ fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::Sqlite> {
 
 impl Sqlite {
     pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
-        let mut select = page(wanted, wanted.basis());
+        let basis = wanted.basis();
+        let mut select = page(wanted, basis);
         let listed = rows::page(&select.build().fetch_all(&self.pool).await?, wanted);
-        if !wanted.is_any(&listed) {
+        if !wanted.is_any(basis, &listed) {
             return Ok(listed);
         }
         let mut select = page(wanted, Basis::All(None));
