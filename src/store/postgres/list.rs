@@ -150,19 +150,13 @@ impl Postgres {
     }
 
     pub(super) async fn totals_once(&self) -> Result<Totals> {
-        // The rows are counted by place first: to say the place of a row once is half of the work.
-        let sql = concat!(
-            "SELECT coalesce(sum(entries), 0)::bigint,
-                coalesce(sum(entries) FILTER (WHERE place = 1), 0)::bigint,
-                coalesce(sum(entries) FILTER (WHERE place = 2), 0)::bigint,
-                coalesce(sum(entries) FILTER (WHERE place = 3), 0)::bigint,
-                coalesce(sum(bytes), 0)::bigint,
+        // The same places as in `place!`: to work that out for every row takes half as long again.
+        let sql = "SELECT count(*), count(image_data), count(chunk_set) FILTER (WHERE image_data IS NULL),
+                count(*) FILTER (WHERE image_data IS NULL AND chunk_set IS NULL AND image_url <> ''),
+                coalesce(sum(file_size), 0)::bigint,
                 pg_total_relation_size('image_cache') + pg_total_relation_size('image_cache_chunk')
                 + pg_total_relation_size('image_cache_loose_object')
-            FROM (SELECT ",
-            place!(),
-            " AS place, count(*) AS entries, sum(file_size) AS bytes FROM image_cache GROUP BY 1) counted"
-        );
+            FROM image_cache";
         let mut unit = begin(&self.pool).await?;
         let row = query(sql).fetch_one(&mut *unit).await?;
         unit.commit().await?;
