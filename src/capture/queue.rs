@@ -1,4 +1,8 @@
 //! The line of files that wait to be captured, shared between those who notice and those who read.
+//!
+//! The order is fair (see [`Settle`]): new uploads are served between a backlog, whether a flood of events
+//! or a scan has brought it. A scan fills three quarters of the room and then waits, so that there is
+//! always room for what the watcher tells.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -98,11 +102,11 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// As [`Queue::note`], but waits for room first: for scans, which can wait. Returns false when
-    /// the queue is closed.
+    /// As [`Queue::note`], but waits first until there is room, and room to spare for the watcher: for
+    /// scans, which can wait. Returns false when the queue is closed.
     pub fn note_when_room(&self, path: UploadPath, sign: Sign) -> bool {
         let mut state = self.state();
-        while state.settle.is_full() && !state.settle.contains(&path) && !state.closed {
+        while state.settle.is_crowded() && !state.settle.contains(&path) && !state.closed {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.closed {
@@ -114,10 +118,10 @@ impl Queue {
         true
     }
 
-    /// Whether something had no room and there is room again: a scan is due. Answers yes once.
+    /// Whether something had no room and there is room again for a scan, which is due. Answers yes once.
     pub fn take_missed(&self) -> bool {
         let mut state = self.state();
-        let due = state.missed && !state.settle.is_full();
+        let due = state.missed && !state.settle.is_crowded();
         state.missed &= !due;
         due
     }

@@ -6,12 +6,14 @@
 //! afterwards, so an older content can never overtake a newer one.
 
 mod due;
+mod line;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 pub use due::{Due, Rules, Writers};
 
+use crate::model::settle::line::{Line, Place};
 use crate::model::{FileStat, UploadPath};
 
 /// How long a file that was created, linked or changed its mode waits for its close-write. Long
@@ -61,8 +63,8 @@ struct Waiting {
 
 #[derive(Debug)]
 enum Stage {
-    /// In line, under this key.
-    Queued((Instant, u64)),
+    /// In line, at this place.
+    Queued(Place),
     /// Handed out; with what was noticed meanwhile, and when.
     OutAt { again: Option<(Sign, Instant)> },
 }
@@ -73,8 +75,7 @@ pub struct Settle {
     rules: Rules,
     capacity: usize,
     files: HashMap<UploadPath, Waiting>,
-    line: BTreeMap<(Instant, u64), UploadPath>,
-    next_key: u64,
+    line: Line,
     /// How many of the files have failed: they take no room from others.
     failing: usize,
     hurrying: bool,
@@ -88,8 +89,7 @@ impl Settle {
             rules,
             capacity,
             files: HashMap::new(),
-            line: BTreeMap::new(),
-            next_key: 0,
+            line: Line::default(),
             failing: 0,
             hurrying: false,
         }
@@ -131,6 +131,13 @@ impl Settle {
         self.files.len() - self.failing >= self.capacity
     }
 
+    /// Whether what can wait, as a scan can, has to leave the room to others: a scan that finds a
+    /// hundred thousand files must not make the watcher's find no room.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.files.len() - self.failing >= self.capacity - self.capacity / 4
+    }
+
     /// When the longest waiting file was noticed.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
@@ -164,19 +171,16 @@ impl Settle {
                         *again = Some((sign, since));
                     }
                 }
-                Stage::Queued(key) => {
+                Stage::Queued(place) => {
                     if sign == Sign::Closed {
                         file.closed.get_or_insert(now);
                     }
                     let due = now + delay;
                     // A sign never makes a file wait longer; a scan that finds a file which has
                     // failed before says nothing new.
-                    if due < key.0 && (sign != Sign::Found || file.failures == 0) {
-                        let old = *key;
-                        *key = (due, self.next_key);
-                        self.next_key += 1;
-                        self.line.remove(&old);
-                        self.line.insert(*key, path);
+                    if due < place.due && (sign != Sign::Found || file.failures == 0) {
+                        self.line.leave(&path, *place);
+                        *place = self.line.join(path, file.since, due);
                     }
                 }
             },
@@ -199,11 +203,7 @@ impl Settle {
 
     /// Hands out the next file that is due.
     pub fn next(&mut self, now: Instant) -> Option<Due> {
-        let (&key, _) = self.line.first_key_value()?;
-        if key.0 > now {
-            return None;
-        }
-        let path = self.line.remove(&key)?;
+        let path = self.line.next(now)?;
         let file = self.files.get_mut(&path)?;
         file.stage = Stage::OutAt { again: None };
         Some(Due {
@@ -214,10 +214,10 @@ impl Settle {
         })
     }
 
-    /// When the next file will be due.
+    /// When the next file will be due, or was.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.line.first_key_value().map(|(key, _)| key.0)
+        self.line.next_due()
     }
 
     /// Takes back a file that was handed out. Returns whether something has happened to it meanwhile: it
@@ -274,14 +274,8 @@ impl Settle {
     /// Makes every file due now that has not failed: somebody waits for it.
     pub fn nudge(&mut self, now: Instant) {
         let sound = |path: &&UploadPath| self.files.get(*path).is_some_and(|f| f.failures == 0);
-        let later: Vec<_> = self
-            .line
-            .range((now, u64::MAX)..)
-            .filter(|(_, path)| sound(path))
-            .map(|(key, path)| (*key, path.clone()))
-            .collect();
-        for (key, path) in later {
-            self.line.remove(&key);
+        let later: Vec<_> = self.line.after(now).filter(sound).cloned().collect();
+        for path in later {
             self.queue(path, now);
         }
     }
@@ -307,17 +301,19 @@ impl Settle {
         for file in self.files.values_mut() {
             (file.failures, file.delays) = (0, 0);
         }
-        for path in std::mem::take(&mut self.line).into_values() {
+        let later: Vec<_> = self.line.after(now).cloned().collect();
+        for path in later {
             self.queue(path, now);
         }
     }
 
+    /// Puts a file into the line, or gives it another place there.
     fn queue(&mut self, path: UploadPath, due: Instant) {
-        let key = (due, self.next_key);
-        self.next_key += 1;
         if let Some(file) = self.files.get_mut(&path) {
-            file.stage = Stage::Queued(key);
-            self.line.insert(key, path);
+            if let Stage::Queued(place) = file.stage {
+                self.line.leave(&path, place);
+            }
+            file.stage = Stage::Queued(self.line.join(path, file.since, due));
         }
     }
 }
