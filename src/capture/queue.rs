@@ -16,7 +16,13 @@ use crate::model::settle::{Due, Outcome, Rules, Settle, Sign};
 
 /// The first wait for a database that is away, and the longest. A database that comes back is
 /// noticed within the longest one.
-const AWAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const AWAY: Waits = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The same for one that answers and takes nothing more: room is made by people, and each try sends a whole
+/// file, which a server that is full writes and throws away.
+const FULL: Waits = (Duration::from_secs(1), Duration::from_secs(30));
+
+type Waits = (Duration, Duration);
 
 /// As many names of unsaved files are reported.
 const EXAMPLES: usize = 5;
@@ -221,9 +227,9 @@ impl Queue {
         self.progress.notify_waiters();
     }
 
-    /// The database is away: holds everything back, but for one file at a time that tries again.
-    /// Returns when it will.
-    pub fn database_away(&self) -> Instant {
+    /// The database is away, or takes nothing more (`full`): holds everything back, but for one file at a
+    /// time that tries again. Returns when it will.
+    pub fn database_away(&self, full: bool) -> Instant {
         let mut state = self.state();
         let now = Instant::now();
         let waits = match &state.away {
@@ -232,7 +238,8 @@ impl Queue {
             Some(away) => away.waits + 1,
             None => 0,
         };
-        let wait = AWAY.0.saturating_mul(1 << waits.min(10)).min(AWAY.1);
+        let (first, most) = if full { FULL } else { AWAY };
+        let wait = first.saturating_mul(1 << waits.min(10)).min(most);
         let retry_at = now + wait;
         state.away = Some(Away { waits, retry_at, probe: None });
         retry_at
