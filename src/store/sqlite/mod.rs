@@ -18,8 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Transaction};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
@@ -97,6 +99,7 @@ impl Sqlite {
                     Ok(())
                 })
             })
+            .after_release(|connection, _| Box::pin(is_out_of_transactions(connection)))
             .connect_lazy_with(connect.clone());
         let writer = Mutex::new(Instant::now());
         Self { pool, connect, file: file.to_owned(), ours, writer }
@@ -152,6 +155,15 @@ impl Sqlite {
             cure: Some("create it, or name another file".to_owned()),
         })
     }
+}
+
+/// Whether a connection may be used again. A disk that is full makes SQLite undo a transaction by itself; the
+/// driver's own attempt to do so then fails, and it takes the connection to be in a transaction for
+/// ever after, so that no other can be begun on it.
+async fn is_out_of_transactions(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // The driver undoes without waiting for it: this is behind that.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Numbers or texts as one parameter, however many they are: `json_each` makes rows of it.
