@@ -33,6 +33,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::logs;
 use crate::model::recent_lines::RecentLines;
+use crate::process::give_back_large_blocks;
 use crate::settings::{self, Loaded, LogLevel, Sources};
 
 const ABOUT: &str = "Keeps the files that people upload safe on platforms whose disk is thrown away at every deploy";
@@ -113,6 +114,7 @@ enum Command {
 /// Runs the program and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    give_back_large_blocks();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -3,6 +3,7 @@
 
 mod child;
 pub mod limits;
+mod memory;
 mod parent_shell;
 pub mod platform;
 pub mod service_manager;
@@ -10,6 +11,7 @@ mod signals;
 mod spawn_error;
 
 pub use child::{Child, Exit};
+pub use memory::give_back_large_blocks;
 pub use parent_shell::{parent_is_shell_without_exec, shell_without_exec_above};
 pub use platform::Platform;
 pub use signals::{Signal, Signals};

@@ -20,7 +20,7 @@ const EACH_NAME: u64 = 300;
 
 /// Tiny files, and files of 5 MiB.
 fn sizes() -> (usize, usize) {
-    if is_long() { (100_000, 500) } else { (18_000, 40) }
+    if is_long() { (100_000, 500) } else { (18_000, 30) }
 }
 
 /// Tiny files are spread over so many directories, and one half of them lies in one.

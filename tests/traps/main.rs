@@ -29,6 +29,7 @@ mod t23_sizes_and_names;
 mod t24_odd_names;
 mod t25_memory;
 mod t27_cleanup;
+mod t28_log_flood;
 mod t29_boot_deadline;
 mod t30_process;
 mod t31_second_term;
