@@ -1,6 +1,6 @@
 //! The line of files that wait to be captured, shared between those who notice and those who read.
 //!
-//! The order is fair (see [`Settle`]): new uploads are served between a backlog, whether a flood of events
+//! The order is fair (see `model/settle/line.rs`): new uploads are served between a backlog, whether a flood of events
 //! or a scan has brought it. A scan fills three quarters of the room and then waits, so that there is
 //! always room for what the watcher tells.
 

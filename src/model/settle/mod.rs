@@ -179,7 +179,7 @@ impl Settle {
                     // A sign never makes a file wait longer; a scan that finds a file which has
                     // failed before says nothing new.
                     if due < place.due && (sign != Sign::Found || file.failures == 0) {
-                        self.line.leave(&path, *place);
+                        self.line.leave(*place);
                         *place = self.line.join(path, file.since, due);
                     }
                 }
@@ -311,7 +311,7 @@ impl Settle {
     fn queue(&mut self, path: UploadPath, due: Instant) {
         if let Some(file) = self.files.get_mut(&path) {
             if let Stage::Queued(place) = file.stage {
-                self.line.leave(&path, place);
+                self.line.leave(place);
             }
             file.stage = Stage::Queued(self.line.join(path, file.since, due));
         }
