@@ -261,6 +261,8 @@ mod tests {
             assert_eq!(postgres(state), trouble, "{state}");
         }
         assert_eq!(mysql(1213), Trouble::Busy);
+        // --read-only, a read-only transaction, a full table and a full disk.
+        assert!([1290, 1792, 1114, 1021].map(mysql).iter().all(|full| *full == Trouble::Full));
         assert_eq!(mysql(1153), Trouble::Value);
         assert_eq!(mysql(1146), Trouble::Schema);
         // SQLITE_BUSY_SNAPSHOT and SQLITE_FULL.
