@@ -33,8 +33,8 @@ fn wiped_while_watched(kind: Kind, place: &Path) {
         let told = watch.wait_for_log("event=degraded");
         assert!(told.contains("nothing is deleted from the cache"), "{told}");
         assert!(sandbox.contents() == stored_with(&stored, round), "{kind:?}: entries were lost");
-        let status = sandbox.ok(&["status"]);
-        assert!(status.contains("DEGRADED"), "{status}");
+        // The daemon writes its state down once a second.
+        wait_until("the state of the daemon", || sandbox.ok(&["status"]).contains("DEGRADED"));
 
         fs::create_dir(&sandbox.uploads).unwrap();
         watch.wait_for_log("event=watching");
