@@ -140,6 +140,7 @@ impl Door {
             guard,
             gate: Arc::new(Gate::new(token, address)),
             prefix: context.settings.http.prefix.clone(),
+            keeping: context.keeping(),
             patient: {
                 let store = store.clone();
                 Box::new(move || Patient { store: store.clone(), ..patient() })

@@ -28,6 +28,9 @@ pub struct State {
     /// Why the database is away, when it is.
     pub database_away: Option<String>,
     pub restore_finished: bool,
+    /// Why deletes were not taken for meant, the last time.
+    #[serde(default)]
+    pub delete_brake: Option<String>,
     pub last_errors: Vec<LastError>,
 }
 
@@ -46,6 +49,7 @@ impl State {
             watcher: health.watcher(),
             database_away: health.database_away(),
             restore_finished: parts.progress.borrow().finished,
+            delete_brake: health.delete_brake(),
             last_errors: health.last_errors(),
         }
     }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::cleanup::{CleanupError, carry_out as remove, find};
+use crate::cleanup::{CleanupError, carry_out as remove, find, purge};
 use crate::http::{Problem, Site};
 
 use super::change::Change;
@@ -91,7 +91,9 @@ pub async fn carry_out(
     let days = days.ok_or_else(|| Problem::bad_request("days: how many?"))?;
     // What is used since the page was made is not among them any more.
     let candidates = find(site.store.as_ref(), guard.upload_dir(), days).await?;
-    let removed = remove(site.store.as_ref(), &candidates).await?;
+    let to = site.keeping.destination(false);
+    let removed = remove(site.store.as_ref(), &candidates, to).await?;
+    purge(site.store.as_ref(), site.keeping).await?;
     remove_loose_objects(&site);
     tracing::info!(event = "removed", removed, days, "entries removed from the admin panel");
     let to = format!("{}/admin/cleanup/", site.prefix);

@@ -141,7 +141,8 @@ pub async fn carry_out(
         _ if ids.is_empty() => Message::NothingSelected,
         Deed::Delete => {
             let chosen = Candidates { entries, ..Candidates::default() };
-            let removed = remove(site.store.as_ref(), &chosen).await?;
+            let to = site.keeping.destination(false);
+            let removed = remove(site.store.as_ref(), &chosen, to).await?;
             remove_loose_objects(&site);
             tracing::info!(event = "removed", removed, "entries removed from the admin panel");
             Message::Deleted(removed)

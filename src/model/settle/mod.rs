@@ -137,6 +137,11 @@ impl Settle {
         self.files.values().map(|file| file.since).min()
     }
 
+    /// When the files were noticed, in no certain order.
+    pub fn noticed(&self) -> impl Iterator<Item = Instant> {
+        self.files.values().map(|file| file.since)
+    }
+
     /// Files that may become safe by waiting: not those that have failed, nor those that a writer
     /// still holds after a second of hurry.
     #[must_use]
