@@ -201,6 +201,9 @@ impl Deletes {
             let mut pending = self.shared.pending();
             (pending.take_heard(), pending.holds())
         };
+        if heard.is_empty() {
+            return Ok(());
+        }
         let mut left = heard.as_slice();
         while !left.is_empty() {
             let (batch, rest) = left.split_at(left.len().min(BATCH));
@@ -210,6 +213,8 @@ impl Deletes {
             }
             left = rest;
         }
+        let (names, pending) = (heard.len(), self.shared.pending().all().len());
+        tracing::debug!(event = "deletes_heard", names, pending, "vanished from the disk");
         Ok(())
     }
 

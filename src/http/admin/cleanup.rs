@@ -31,6 +31,8 @@ struct Page<'p> {
     /// There is an upload directory here, without which nobody can tell what is in use.
     guarded: bool,
     days: u32,
+    /// Whether it can be taken back.
+    afterwards: String,
     /// The answer to the question; `None` until it is asked.
     found: Option<Found>,
 }
@@ -77,7 +79,9 @@ pub async fn page(
         _ => None,
     };
     let days = asked.unwrap_or(DAYS);
-    let page = Page { frame: &frame, guarded: site.guard.is_some(), days, found };
+    let afterwards =
+        trash_keeps(&site, &frame).unwrap_or_else(|| frame.t.cleanup_for_ever.to_owned());
+    let page = Page { frame: &frame, guarded: site.guard.is_some(), days, afterwards, found };
     Ok(show(StatusCode::OK, &frame, &page))
 }
 
@@ -98,6 +102,12 @@ pub async fn carry_out(
     tracing::info!(event = "removed", removed, days, "entries removed from the admin panel");
     let to = format!("{}/admin/cleanup/", site.prefix);
     Ok(done(&site, &headers, &to, &Message::Cleaned(removed)))
+}
+
+/// How long what goes can be taken back; `None` where it cannot.
+pub fn trash_keeps(site: &Site, frame: &Frame) -> Option<String> {
+    let days = site.keeping.trash.as_secs().div_ceil(24 * 3600);
+    (days > 0).then(|| (frame.t.trash_keeps)(&(frame.t.days_count)(days)))
 }
 
 impl From<CleanupError> for Problem {
