@@ -8,7 +8,7 @@ use crate::capture::Options;
 use crate::cleanup::Keeping;
 use crate::cli::exit::Failure;
 use crate::daemon::State;
-use crate::doctor::{self, Patient};
+use crate::doctor::{self, Patient, Place};
 use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::recent_lines::RecentLines;
@@ -143,6 +143,10 @@ impl Context {
             .map(UploadDir::new);
         let daemon =
             upload_dir.as_ref().ok().and_then(|dir| State::read(&settings.state_dir, dir.root()));
+        let upload_dir = match upload_dir {
+            Ok(upload_dir) => Place::Here(upload_dir),
+            Err(error) => Place::Refused(error),
+        };
         Patient {
             settings: settings.clone(),
             store: self.store.clone(),

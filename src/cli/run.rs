@@ -224,23 +224,20 @@ fn exit_code(code: i32) -> ExitCode {
 
 /// The last line: how many files were saved in how long, and how many were not.
 pub fn tell_farewell(farewell: &Farewell) -> Exit {
-    let Farewell { saved, took, outcome } = farewell;
+    let Farewell { saved, took, unsure, outcome } = farewell;
     let took_ms = took.as_millis() as u64;
     match outcome {
-        Ok(drained) if drained.unsaved == 0 => {
+        Ok(drained) if drained.unsaved == 0 && unsure.is_none() => {
             tracing::info!(event = "drained", saved, unsaved = 0, took_ms, "every upload is safe");
             Exit::Done
         }
         Ok(drained) => {
             let (unsaved, examples) = (drained.unsaved, format!("{:?}", drained.examples));
-            tracing::error!(
-                event = "drained",
-                saved,
-                unsaved,
-                took_ms,
-                examples,
-                "SOME UPLOADS ARE NOT SAFE"
-            );
+            let what = match unsaved {
+                0 => "IT IS NOT KNOWN WHETHER EVERY UPLOAD IS SAFE",
+                _ => "SOME UPLOADS ARE NOT SAFE",
+            };
+            tracing::error!(event = "drained", saved, unsaved, took_ms, examples, unsure, "{what}");
             Exit::Incomplete
         }
         Err(error) => {

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::daemon::{Guarding, Parts};
-use crate::doctor::Patient;
+use crate::doctor::{Patient, Place};
 use crate::http::gate::{Gate, token::Token};
 use crate::http::{self, Guard, Site};
 
@@ -132,6 +132,7 @@ impl Door {
             Some(_) => context.store_beside()?,
             None => context.store.clone(),
         };
+        let is_guarded = guard.is_some();
         let site = Site {
             store: store.clone(),
             remote: context.remote.clone(),
@@ -141,10 +142,14 @@ impl Door {
             gate: Arc::new(Gate::new(token, address)),
             prefix: context.settings.http.prefix.clone(),
             keeping: context.keeping(),
-            patient: {
-                let store = store.clone();
-                Box::new(move || Patient { store: store.clone(), ..patient() })
-            },
+            patient: Box::new(move || {
+                let patient = Patient { store: store.clone(), ..patient() };
+                if is_guarded {
+                    return patient;
+                }
+                // A directory that is configured here is not the one that the app writes into.
+                Patient { upload_dir: Place::Elsewhere, daemon: None, ..patient }
+            }),
         };
         Ok(Self { site, made_token: given.is_none() })
     }

@@ -6,6 +6,7 @@ mod earlier;
 pub mod faces;
 mod guard;
 mod keeper;
+mod last_look;
 mod objects;
 mod state_file;
 pub mod summary;
@@ -26,6 +27,7 @@ use crate::capture::{Capture, CaptureDied, Deadline, Drained};
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::daemon::earlier::Earlier;
+use crate::daemon::last_look::last_look;
 use crate::deletes::{self, Deletes};
 use crate::model::Digest;
 use crate::model::health::Counters;
@@ -85,6 +87,8 @@ pub struct Farewell {
     /// Files that became safe during the drain.
     pub saved: u64,
     pub took: Duration,
+    /// There may be files that are not safe and that nobody has noticed, and why.
+    pub unsure: Option<&'static str>,
     pub outcome: Result<Drained, CaptureDied>,
 }
 
@@ -164,18 +168,7 @@ impl Daemon {
             let _ = task.await;
         }
         let preparing = tokio::spawn(parts.clone().prepare_at_last(deadline.moment()));
-        let (scanning, intake) = (parts.clone(), self.intake.take());
-        let last_look = tokio::task::spawn_blocking(move || {
-            if let Some(intake) = intake.and_then(Arc::into_inner) {
-                intake.stop();
-            }
-            // Without the index every file would seem new, and there is no database to store it in.
-            if index_is_known {
-                scanning.scan_and_tell("");
-            }
-        });
-        // A disk that hangs must not take the time of what has been noticed already.
-        let _ = deadline.bound(last_look).await;
+        let looked = last_look(&parts, self.intake.take(), index_is_known, deadline).await;
         let outcome = match parts.take_capture() {
             Some(capture) => capture.drain(deadline).await,
             None => Err(CaptureDied),
@@ -183,7 +176,7 @@ impl Daemon {
         preparing.abort();
         self.summary.abort();
         state_file::remove(&parts);
-        Farewell { saved: saved() - before, took: began.elapsed(), outcome }
+        Farewell { saved: saved() - before, took: began.elapsed(), unsure: looked.err(), outcome }
     }
 }
 

@@ -66,8 +66,12 @@ pub async fn examine(
         }
     };
     let guarded = patient.daemon.as_ref().map(|daemon| daemon.restore_finished);
-    judge_cached(&cached, on_disk.files.is_empty(), guarded).into_iter().for_each(&mut *tell);
-    let Ok(upload_dir) = &patient.upload_dir else { return };
+    judge_cached(&cached).into_iter().for_each(&mut *tell);
+    if !patient.upload_dir.is_elsewhere() {
+        let disk_is_empty = on_disk.files.is_empty();
+        judge_beside(&cached, disk_is_empty, guarded).into_iter().for_each(&mut *tell);
+    }
+    let Some(upload_dir) = patient.upload_dir.here() else { return };
     let place = upload_dir.root().ancestors().find(|path| path.exists());
     if let Some(Ok(disk)) = place.map(Disk::under) {
         tell(judge_room(cached.plan.bytes, disk.free));
@@ -153,20 +157,11 @@ fn unsaved(
     Ok(unsaved)
 }
 
-/// `guarded`: whether the restore of the daemon that runs here is finished; `None` when none runs.
-fn judge_cached(cached: &Cached, disk_is_empty: bool, guarded: Option<bool>) -> Vec<Finding> {
+/// What the entries alone tell.
+fn judge_cached(cached: &Cached) -> Vec<Finding> {
     let entries = count(cached.entries, "entry", "entries");
     let mut findings = vec![Finding::ok("cache.entries", entries)];
-    findings.push(judge_missing(&cached.missing, cached.plan.bytes, disk_is_empty, guarded));
-    let Cached { empty, by_url, hostile, .. } = cached;
-    if !empty.is_empty() {
-        let entries = count(empty.count, "entry has", "entries have");
-        let message = format!("{entries} no data, and no file on disk: {empty}");
-        findings.push(Finding::warning("cache.without_data", message).cure(
-            "put the file into the upload directory if anybody has it, or restore a backup of \
-             the database; `imagecached cleanup` drops such entries in time",
-        ));
-    }
+    let Cached { by_url, hostile, .. } = cached;
     if !by_url.is_empty() {
         let entries = count(by_url.count, "entry is", "entries are");
         let message =
@@ -197,6 +192,22 @@ fn judge_cached(cached: &Cached, disk_is_empty: bool, guarded: Option<bool>) -> 
         findings.push(
             Finding::note("cache.scratch", message).cure("imagecached self-test removes them"),
         );
+    }
+    findings
+}
+
+/// What the entries tell beside the disk. `guarded`: whether the restore of the daemon that runs here is
+/// finished; `None` when none runs.
+fn judge_beside(cached: &Cached, disk_is_empty: bool, guarded: Option<bool>) -> Vec<Finding> {
+    let Cached { missing, empty, plan, .. } = cached;
+    let mut findings = vec![judge_missing(missing, plan.bytes, disk_is_empty, guarded)];
+    if !empty.is_empty() {
+        let entries = count(empty.count, "entry has", "entries have");
+        let message = format!("{entries} no data, and no file on disk: {empty}");
+        findings.push(Finding::warning("cache.without_data", message).cure(
+            "put the file into the upload directory if anybody has it, or restore a backup of \
+             the database; `imagecached cleanup` drops such entries in time",
+        ));
     }
     findings
 }
@@ -321,18 +332,20 @@ mod tests {
             cached.note(&row(id, path, has_data), &on_disk);
         }
         cached.by_url.add("cloud.jpg");
-        insta::assert_snapshot!(shown(&judge_cached(&cached, false, None)), @r#"
+        let mut findings = judge_cached(&cached);
+        findings.extend(judge_beside(&cached, false, None));
+        insta::assert_snapshot!(shown(&findings), @r#"
         ✓ ok       cache.entries         4 entries
-        ! warning  cache.missing         1 entry is not on disk (10 B): "gone.jpg"
-                                         cure: imagecached restore
-        ! warning  cache.without_data    1 entry has no data, and no file on disk: "lost.jpg"
-                                         cure: put the file into the upload directory if anybody has it, or restore a backup of the database; `imagecached cleanup` drops such entries in time
         ✗ error    cache.by_url          1 entry is in an object store that is not the configured one: "cloud.jpg"
                                          cure: set object_store to where they are; or, for each whose file is on disk: imagecached cache -- PATH
         ! warning  cache.hostile         1 entry leads to no file of the upload directory: "../../etc/passwd" (the path has a part "..", which could lead out of the upload directory); none is restored
                                          cure: find out who wrote them; then: DELETE FROM image_cache WHERE id IN (4);
         • note     cache.scratch         1 entry left by an interrupted doctor or self-test
                                          cure: imagecached self-test removes them
+        ! warning  cache.missing         1 entry is not on disk (10 B): "gone.jpg"
+                                         cure: imagecached restore
+        ! warning  cache.without_data    1 entry has no data, and no file on disk: "lost.jpg"
+                                         cure: put the file into the upload directory if anybody has it, or restore a backup of the database; `imagecached cleanup` drops such entries in time
         "#);
     }
 

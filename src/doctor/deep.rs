@@ -73,7 +73,7 @@ pub async fn verify(
 ) {
     let mut found = Found::default();
     let read = read_all(patient, progress, &mut found).await;
-    let upload_dir = patient.upload_dir.as_ref().ok();
+    let upload_dir = patient.upload_dir.here();
     for damage in &found.examples {
         tell(judge_damage(damage, file_is_there(upload_dir, &damage.path), upload_dir));
     }

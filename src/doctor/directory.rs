@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::doctor::finding::{Finding, Names, count, shell_word};
-use crate::doctor::{Patient, probe_name};
+use crate::doctor::{Patient, Place, probe_name};
 use crate::model::index::key;
 use crate::model::{Patterns, UploadPath};
 use crate::uploads::{Found, PlaceError, Placer, UploadDir, scan};
@@ -26,8 +26,12 @@ pub struct Tree {
 /// Returns what is in the directory; `None` when there is none, or none that may be looked at.
 pub async fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) -> Option<Tree> {
     let upload_dir = match &patient.upload_dir {
-        Ok(upload_dir) => upload_dir.clone(),
-        Err(error) => {
+        Place::Here(upload_dir) => upload_dir.clone(),
+        Place::Elsewhere => {
+            tell(elsewhere());
+            return None;
+        }
+        Place::Refused(error) => {
             let path = error.path.display();
             let message = format!("the upload directory cannot be {path:?}: {}", error.why);
             tell(Finding::error("directory.root", message).cure(&error.cure));
@@ -49,6 +53,15 @@ pub async fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) 
     tell(judge_written(&root, written.as_ref().err()));
     judge_tree(&tree).into_iter().for_each(tell);
     Some(tree)
+}
+
+fn elsewhere() -> Finding {
+    let message = "not in this process: what needs it is left out here (its files, the watcher, the \
+                   daemon, and which entries are missing on disk or not stored)";
+    Finding::note("directory.root", message).cure(
+        "where the app runs: imagecached doctor; or look at this page of the process that guards \
+         the directory (`run` or `watch` with --listen)",
+    )
 }
 
 fn walk(upload_dir: &UploadDir, patterns: &Patterns) -> io::Result<Tree> {

@@ -37,11 +37,34 @@ pub struct Patient {
     pub remote: Option<Arc<dyn Remote>>,
     /// The same, as this database uses it.
     pub objects: Option<Arc<Objects>>,
-    /// Checked, or refused.
-    pub upload_dir: Result<UploadDir, UploadDirError>,
+    pub upload_dir: Place,
     pub platform: Option<Platform>,
     /// The daemon that guards the upload directory, if one runs here.
     pub daemon: Option<Daemon>,
+}
+
+/// The upload directory, as the process that asks has it.
+pub enum Place {
+    Here(UploadDir),
+    /// One is configured that cannot be meant.
+    Refused(UploadDirError),
+    /// Another process has it; what is configured here says nothing about it. Only what can be told
+    /// without it is looked at.
+    Elsewhere,
+}
+
+impl Place {
+    /// The directory, if it is here.
+    fn here(&self) -> Option<&UploadDir> {
+        match self {
+            Self::Here(upload_dir) => Some(upload_dir),
+            Self::Refused(_) | Self::Elsewhere => None,
+        }
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Elsewhere)
+    }
 }
 
 /// Looks over everything but the stored bytes (see [`verify`]), and tells each finding at once.
@@ -50,9 +73,13 @@ pub async fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) 
     let tree = directory::examine(patient, tell).await;
     let usable = database::examine(patient, tell).await;
     objects::examine(patient, usable, tell).await;
-    watcher::examine(patient, tree.as_ref(), tell).await;
+    if !patient.upload_dir.is_elsewhere() {
+        watcher::examine(patient, tree.as_ref(), tell).await;
+    }
     platform::examine(patient, tell);
-    daemon::examine(patient, tell);
+    if !patient.upload_dir.is_elsewhere() {
+        daemon::examine(patient, tell);
+    }
     cache::examine(patient, tree.as_ref(), usable, tell).await;
     usable
 }

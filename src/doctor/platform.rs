@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::doctor::finding::{Finding, shell_word};
 use crate::doctor::{Patient, probe_name};
 use crate::model::Target;
+use crate::model::secret::{Secret, withstands_guessing};
 use crate::process::{Platform, limits};
 use crate::settings::Settings;
-use crate::uploads::Disk;
+use crate::uploads::{Disk, UploadDir};
 
 /// Fewer open files than this and the database, the pictures and the log get in each other's way.
 const OPEN_FILES: u64 = 256;
@@ -25,15 +26,21 @@ pub fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) {
     let platform = patient.platform.as_ref();
     tell(judge_platform(platform));
     if let Target::Sqlite(file) = &settings.database.target {
-        let root = patient.upload_dir.as_ref().ok().map(|upload_dir| upload_dir.root());
+        let root = patient.upload_dir.here().map(UploadDir::root);
         let disk = file.parent().and_then(|directory| Disk::under(directory).ok());
         tell(judge_sqlite(file, root, platform, disk.as_ref()));
     }
-    if let Some(platform) = platform {
+    // The daemon's start and stop, and below what it writes down about itself.
+    let has_daemon = !patient.upload_dir.is_elsewhere();
+    if has_daemon && let Some(platform) = platform {
         times(platform, settings).into_iter().for_each(&mut *tell);
     }
     tell(judge_open_files(limits::open_files()));
-    tell(judge_state_dir(&settings.state_dir, try_state_dir(&settings.state_dir).err().as_ref()));
+    settings.http.token.as_ref().map(judge_token).into_iter().for_each(&mut *tell);
+    if has_daemon {
+        let state_dir = &settings.state_dir;
+        tell(judge_state_dir(state_dir, try_state_dir(state_dir).err().as_ref()));
+    }
 }
 
 fn judge_platform(platform: Option<&Platform>) -> Finding {
@@ -139,6 +146,15 @@ fn judge_open_files(most: Option<u64>) -> Finding {
     }
 }
 
+fn judge_token(token: &Secret) -> Finding {
+    if withstands_guessing(token.expose()) {
+        return Finding::ok("platform.token", "the token cannot be guessed");
+    }
+    let message = "the token is short or plain: after ten wrong ones none from that address is looked at \
+                   for a minute, and behind a proxy that address may be everybody's";
+    Finding::note("platform.token", message).cure("set IMAGECACHED_TOKEN to: openssl rand -hex 16")
+}
+
 fn try_state_dir(directory: &Path) -> io::Result<()> {
     let file = directory.join(probe_name()?);
     std::fs::File::create_new(&file)?;
@@ -221,6 +237,8 @@ mod tests {
             judge_open_files(Some(64)),
             judge_open_files(Some(1_024)),
             judge_state_dir(Path::new("/run/x"), Some(&denied)),
+            judge_token(&Secret::new("correct-horse-battery")),
+            judge_token(&Secret::new("0123456789abcdef0123456789abcdef")),
             judge_platform(Some(&platform("Render", None, 30))),
         ];
         insta::assert_snapshot!(texts.map(|finding| finding.to_string()).join("\n"), @r"
@@ -229,6 +247,9 @@ mod tests {
         ✓ ok       platform.open_files   a process may have 1024 files open
         ! warning  platform.state_dir    /run/x cannot be written (permission denied): `status` knows less of the daemon
                                          cure: make /run/x writable, or set IMAGECACHED_STATE_DIR to a directory that is
+        • note     platform.token        the token is short or plain: after ten wrong ones none from that address is looked at for a minute, and behind a proxy that address may be everybody's
+                                         cure: set IMAGECACHED_TOKEN to: openssl rand -hex 16
+        ✓ ok       platform.token        the token cannot be guessed
         ✓ ok       platform.name         Render: its disk is thrown away unless a volume is mounted at the upload directory
         ");
         assert!(try_state_dir(Path::new("/none")).is_err());

@@ -29,7 +29,7 @@ pub async fn examine(
     tree: Option<&Tree>,
     tell: &mut (dyn FnMut(Finding) + Send),
 ) {
-    let (Ok(upload_dir), Some(tree)) = (&patient.upload_dir, tree) else {
+    let (Some(upload_dir), Some(tree)) = (patient.upload_dir.here(), tree) else {
         return tell(Finding::note("watcher.probe", "not tried without an upload directory"));
     };
     let scans = humantime::format_duration(patient.settings.scan_interval).to_string();

@@ -3,6 +3,7 @@
 
 mod child;
 pub mod limits;
+pub mod memory;
 mod parent_shell;
 pub mod platform;
 pub mod service_manager;

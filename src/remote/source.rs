@@ -66,8 +66,10 @@ impl<R: Read + Send + 'static> Source for Blocking<R> {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if let State::Idle(mut inner) = std::mem::replace(&mut self.0, State::Dead) {
             self.0 = State::Reading(tokio::task::spawn_blocking(move || {
-                let mut piece = Vec::new();
+                // A buffer that grows ends with up to twice the room that it needs.
+                let mut piece = Vec::with_capacity(PIECE as usize);
                 let outcome = (&mut inner).take(PIECE).read_to_end(&mut piece);
+                piece.shrink_to_fit();
                 (inner, outcome.map(|_| piece))
             }));
         }

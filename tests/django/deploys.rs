@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
 use crate::samples::{Sample, samples};
 use crate::shop::{Container, Shop, Uploaded, snapshot};
@@ -39,9 +38,7 @@ fn uploads_survive_a_kill(kind: Kind) {
     let container = shop.open();
     let uploads: Vec<_> = samples().iter().map(|sample| container.site.upload(sample)).collect();
     let before = snapshot(&shop.sandbox.uploads);
-    // The promise: two seconds after the last upload nothing can be lost any more. A machine that is
-    // too busy with other things to commit 25 MB in that time is given more.
-    thread::sleep(Duration::from_secs(2));
+    // What is in the database can no longer be lost.
     shop.sandbox.wait_for_entries(uploads.len());
     container.running.signal_group(9);
     let (status, log) = container.running.wait();

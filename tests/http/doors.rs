@@ -117,3 +117,56 @@ fn serve_without_its_database_is_alive_and_not_ready_and_lacks_the_directory() {
     assert_eq!(change(&server, "POST flush/", &[&bearer()]), 409);
     server.end();
 }
+
+#[test]
+fn the_doctor_of_a_process_without_the_upload_directory_judges_none() {
+    let mut sandbox = Sandbox::new(Kind::Sqlite);
+    sandbox.environment.push(("IMAGECACHED_TOKEN".into(), TOKEN.into()));
+    // The directory that the program finds configured is not the app's: its file is nobody's upload, and
+    // the entry's file is not missing there.
+    sandbox.write("gone.jpg", b"stored");
+    sandbox.ok(&["cache-all"]);
+    sandbox.wipe();
+    sandbox.write("stray.jpg", b"never stored");
+    let doctor = format!("{PREFIX}/admin/doctor/");
+    let server = Server::of(sandbox, "serve", "127.0.0.1:0", &[]);
+    let page = server.get(&doctor, &[]);
+    assert_eq!(page.status, 200, "{}", page.head);
+    for told in [
+        "This process has no upload directory",
+        "as far as can be seen from here",
+        "directory.root",
+        "not in this process",
+    ] {
+        assert!(page.body.contains(told), "{told}:\n{}", page.body);
+    }
+    for told in ["database.reachable", "cache.entries", "1 entry"] {
+        assert!(page.body.contains(told), "{told}:\n{}", page.body);
+    }
+    let uploads = server.sandbox.uploads.display().to_string();
+    for untold in [
+        "stray.jpg",
+        "gone.jpg",
+        "cache.missing",
+        "cache.unsaved",
+        "cache.room",
+        "directory.files",
+        "watcher.",
+        "daemon.",
+        "platform.state_dir",
+        &uploads,
+    ] {
+        assert!(!page.body.contains(untold), "{untold}:\n{}", page.body);
+    }
+    assert!(server.sandbox.uploads.join("stray.jpg").exists());
+    // Beside the app they are told.
+    let Server { running, sandbox, .. } = server;
+    running.stop();
+    let server = Server::of(sandbox, "watch", "127.0.0.1:0", &[]);
+    let page = server.get(&doctor, &[]).body;
+    for told in ["directory.files", "watcher.", "cache.missing"] {
+        assert!(page.contains(told), "{told}:\n{page}");
+    }
+    assert!(!page.contains("not in this process"), "{page}");
+    server.end();
+}

@@ -10,12 +10,15 @@ use std::time::Duration;
 use imagecached::cli::context::Context;
 use imagecached::daemon::{Begun, Daemon, Guarding};
 use imagecached::http::{Flushed, Guard};
+use imagecached::model::health::Watcher;
 use imagecached::model::index::TIMESTAMP_GRAIN_NS;
 use imagecached::settings::{self, Sources};
-use imagecached::store::ListQuery;
+use imagecached::store::{ListQuery, Target};
 use imagecached::uploads::UploadDir;
 use sqlx::Connection;
 
+use crate::namespace::with_limit;
+use crate::own_postgres::OwnPostgres;
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
 
@@ -56,6 +59,21 @@ fn daemon(sandbox: &Sandbox) -> Here {
 impl Here {
     fn flush(&self, sandbox: &Sandbox, limit: Duration) -> Flushed {
         sandbox.block_on(self.guard.flush(limit))
+    }
+
+    /// Writes files one by one, each into a directory of its own, and finds each stored after its flush.
+    fn write_and_flush(&self, sandbox: &Sandbox, files: usize) {
+        for n in 0..files {
+            sandbox.write(&format!("{n}/{n}.jpg"), b"bytes");
+            let flushed = self.flush(sandbox, LONG);
+            assert!(flushed.is_safe(), "{flushed:?}");
+            assert_eq!(self.entries(sandbox), n + 1);
+        }
+    }
+
+    /// Nothing, or not everything, is watched.
+    fn is_degraded(&self) -> bool {
+        matches!(self.daemon.parts.context.health.watcher(), Watcher::Degraded(_))
     }
 
     fn entries(&self, sandbox: &Sandbox) -> usize {
@@ -205,6 +223,72 @@ fn a_run_of_cache_all_counts_its_own_files_beside_the_watcher() {
     let restored = sandbox.block_on(here.guard.restore(None)).unwrap();
     assert_eq!((restored.restored, restored.present), (0, 1), "{restored:?}");
     assert_eq!(fs::read(sandbox.uploads.join("a.jpg")).unwrap(), b"a");
+    drop(here);
+    sandbox.remove();
+}
+
+#[test]
+fn a_database_that_is_stopped_is_told_with_names_and_all_is_safe_once_it_is_back() {
+    let mut sandbox = Sandbox::new(Kind::Sqlite);
+    let mut server = OwnPostgres::start(&sandbox);
+    sandbox.database.target = Target::Postgres(server.url());
+    let here = daemon(&sandbox);
+    sandbox.write("before.jpg", b"before");
+    assert!(here.flush(&sandbox, LONG).is_safe());
+    for round in 0..3 {
+        server.stop();
+        let during = [format!("during-{round}.jpg"), format!("new/{round}/during.jpg")];
+        for path in &during {
+            sandbox.write(path, path.as_bytes());
+        }
+        let flushed = here.flush(&sandbox, Duration::from_secs(5));
+        let mut named: Vec<_> = flushed.examples.iter().map(|path| path.as_str()).collect();
+        named.sort_unstable();
+        assert!(!flushed.is_safe() && flushed.unsaved == 2, "{flushed:?}");
+        assert_eq!(named, during, "{flushed:?}");
+        server.start_again(&sandbox);
+        let flushed = here.flush(&sandbox, LONG);
+        assert!(flushed.is_safe(), "{flushed:?}");
+        assert_eq!(here.entries(&sandbox), 1 + 2 * (round + 1));
+        for path in &during {
+            assert_eq!(sandbox.content(path), path.as_bytes());
+        }
+    }
+    drop(here);
+    sandbox.remove();
+}
+
+#[test]
+fn t26_with_no_inotify_instance_left_a_scan_takes_the_watchers_place() {
+    with_limit("max_inotify_instances", 0, "flush::nothing_is_watched");
+}
+
+#[test]
+#[ignore = "run by t26_with_no_inotify_instance_left_a_scan_takes_the_watchers_place"]
+fn nothing_is_watched() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let here = daemon(&sandbox);
+    assert!(here.is_degraded());
+    here.write_and_flush(&sandbox, 30);
+    assert!(here.is_degraded());
+    drop(here);
+    sandbox.remove();
+}
+
+#[test]
+fn t26_with_no_inotify_watch_left_a_scan_takes_the_watchers_place() {
+    with_limit("max_inotify_watches", 10, "flush::some_directories_are_watched");
+}
+
+#[test]
+#[ignore = "run by t26_with_no_inotify_watch_left_a_scan_takes_the_watchers_place"]
+fn some_directories_are_watched() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let here = daemon(&sandbox);
+    assert!(!here.is_degraded(), "one directory can be watched");
+    // The limit is met on the way.
+    here.write_and_flush(&sandbox, 30);
+    assert!(here.is_degraded());
     drop(here);
     sandbox.remove();
 }

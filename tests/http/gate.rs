@@ -6,6 +6,8 @@ use imagecached::http::gate::session::{COOKIE, LIFETIME, Session};
 use imagecached::http::gate::token::Token;
 
 use crate::server::{PREFIX, Server, TOKEN};
+use crate::support::database::Kind;
+use crate::support::program::Sandbox;
 
 const CHANGE: &str = "/partners/image-cache/admin/cache-all";
 const OVERVIEW: &str = "/partners/image-cache/admin/";
@@ -139,7 +141,10 @@ fn who_guesses_tokens_and_nobody_else() {
     assert_eq!(statuses[..10], [401; 10]);
     assert_eq!(statuses[10..], [429; 2]);
     let answer = server.get(OVERVIEW, &[&bearer(TOKEN)]);
-    assert_eq!(answer.status, 429, "guessing goes on with the right one");
+    assert_eq!(
+        answer.status, 429,
+        "a token that can be guessed is not looked at, as the right one"
+    );
     assert!(answer.head.to_lowercase().contains("retry-after: "), "{}", answer.head);
     // Sessions that are there go on, platforms see signs of life, and other addresses may log in.
     let (_, session) = cookie(TOKEN, Duration::ZERO);
@@ -159,6 +164,33 @@ fn who_guesses_tokens_and_nobody_else() {
     std::io::Write::write_all(&mut &from, request.as_bytes()).unwrap();
     assert_eq!(crate::server::read(from).status, 200);
     server.end();
+}
+
+#[test]
+fn a_guesser_does_not_lock_out_who_has_a_token_that_nobody_guesses() {
+    // As behind a proxy: the guesser's address is everybody's.
+    const LONG: &str = "5f0c1d7e9a3b4286b7e1d0c9f8a65432";
+    let mut sandbox = Sandbox::new(Kind::Sqlite);
+    sandbox.environment.push(("IMAGECACHED_TOKEN".into(), LONG.into()));
+    let server = Server::of(sandbox, "watch", "127.0.0.1:0", &[]);
+    let login = format!("{PREFIX}/admin/login");
+    let wrong = bearer("5f0c1d7e9a3b4286b7e1d0c9f8a65433");
+    for round in 0..3 {
+        for _ in 0..12 {
+            let answer = server.get(OVERVIEW, &[&wrong]);
+            assert!([401, 429].contains(&answer.status), "{}", answer.head);
+        }
+        let answer = server.get(OVERVIEW, &[&wrong]);
+        assert_eq!(answer.status, 429, "after {} wrong ones", (round + 1) * 12);
+        assert!(answer.head.to_lowercase().contains("retry-after: "), "{}", answer.head);
+        assert_eq!(server.post(&login, &[], "token=wrong").status, 429);
+        assert_eq!(server.get(OVERVIEW, &[&bearer(LONG)]).status, 200);
+        let answer = server.post(&login, &[], &format!("token={LONG}"));
+        assert!(answer.head.contains(COOKIE), "{}", answer.head);
+    }
+    let log = server.end();
+    let lines = log.matches("event=http_refused").count();
+    assert!(lines <= 20, "{lines} lines about one guesser:\n{log}");
 }
 
 #[test]

@@ -7,6 +7,9 @@ mod flush;
 mod gate;
 mod load;
 mod metrics;
+#[path = "../support/namespace.rs"]
+mod namespace;
+mod own_postgres;
 mod schema;
 mod server;
 mod start;

@@ -382,6 +382,8 @@ def look_from_afar(browser):
         assert page.goto(f"{PANEL}entries/?on_disk=no").status == 409
         page.goto(f"{PANEL}cleanup/")
         expect(note(page)).to_contain_text("nothing can be removed here")
+        page.goto(f"{PANEL}doctor/")
+        expect(note(page)).to_contain_text("This process has no upload directory")
 
 
 with launch() as chromium:

@@ -34,7 +34,7 @@ fn killed_again_and_again_it_loses_nothing() {
         let files = sandbox.files();
         sandbox.wipe();
         for to in ["remote", "chunks", "remote"] {
-            for n in 1..=5 {
+            for n in [1, 3, 5] {
                 let mut moving = sandbox.start(&["move", "--to", to]);
                 for _ in 0..n {
                     moving.wait_for_log("event=moved ");
@@ -47,7 +47,7 @@ fn killed_again_and_again_it_loses_nothing() {
             let [inline, chunks, url, none] = spread(&sandbox);
             let (there, elsewhere) =
                 if to == "chunks" { (chunks, inline + url) } else { (url, inline + chunks) };
-            assert!(there >= 15 && none == 0, "{kind:?} to {to}: {there} there");
+            assert!(there >= 9 && none == 0, "{kind:?} to {to}: {there} there");
             assert_eq!(moved(&sandbox, &["--to", to]).0, elsewhere as u64, "{kind:?} to {to}");
             assert!(sandbox.contents() == files, "{kind:?} to {to}");
         }

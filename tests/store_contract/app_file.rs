@@ -82,3 +82,25 @@ async fn a_missing_directory_is_named() {
     let error = store::open(&target, &options).unwrap().migrate().await.unwrap_err();
     assert!(error.to_string().contains("/nonexistent/deep does not exist"), "{error}");
 }
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_has_ended_by_itself_spoils_no_connection() {
+    let (database, mut app) = app_file().await;
+    let store = database.open();
+    store.migrate().await.unwrap();
+    // As a full disk does, or a file that cannot be written: the whole transaction is gone at once.
+    app.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON image_cache
+        BEGIN SELECT raise(ROLLBACK, 'the disk is full'); END",
+    )
+    .await
+    .unwrap();
+    for _ in 0..10 {
+        let error = store.put(&[entry("a", b"a", 1)]).await.unwrap_err();
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+    }
+    app.execute("DROP TRIGGER full").await.unwrap();
+    store.put(&[entry("a", b"a", 1)]).await.unwrap();
+    assert_eq!(contents(&*store).await.len(), 1);
+    store.close().await;
+}

@@ -5,13 +5,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clocks;
 mod t01_new_directory;
+mod t02_overflow;
+mod t03_reads;
 mod t04_renames;
 mod t05_moved_directory;
 mod t06_half_written;
 mod t07_rewrite;
 mod t08_recreated;
+mod t09_wiped_root;
 mod t10_term;
+mod t11_kills;
 mod t12_database_away;
 mod t13_start_up;
 mod t14_newer_local_file;
@@ -19,10 +24,13 @@ mod t15_restore_writes_nothing;
 mod t16_escape;
 mod t17_not_a_file;
 mod t18_source_tree;
+mod t19_pgbouncer;
+mod t20_connections_used_up;
 mod t21_cut_connections;
 mod t22_urls;
 mod t23_sizes_and_names;
 mod t24_odd_names;
+mod t26_inotify_limits;
 mod t27_cleanup;
 mod t29_boot_deadline;
 mod t30_process;
@@ -30,6 +38,7 @@ mod t31_second_term;
 mod t34_damage;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use support::database::Kind;
 
@@ -39,6 +48,17 @@ const DATABASES: [Kind; 3] = [Kind::Postgres, Kind::MariaDb, Kind::Sqlite];
 /// Where there is a file system on a disk, and one in memory.
 fn file_systems() -> [PathBuf; 2] {
     [std::env::temp_dir(), "/dev/shm".into()]
+}
+
+/// Every database, and both file systems.
+fn everywhere() -> [(Kind, PathBuf); 4] {
+    let [disk, memory] = file_systems();
+    [
+        (Kind::Postgres, disk.clone()),
+        (Kind::Postgres, memory.clone()),
+        (Kind::MariaDb, memory),
+        (Kind::Sqlite, disk),
+    ]
 }
 
 /// Bytes that look like nothing else: `seed` decides about them.
@@ -63,4 +83,20 @@ fn count_lines(log: &str, texts: &[&str]) -> usize {
 /// Makes the directories above a file.
 fn make_parents(file: &Path) {
     std::fs::create_dir_all(file.parent().expect("a directory")).expect("directories");
+}
+
+/// The command, started by another program that takes a command as its last arguments.
+fn started_by(before: &[&str], command: &Command) -> Command {
+    let mut started = Command::new(before[0]);
+    started.args(&before[1..]).arg(command.get_program()).args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        started.current_dir(directory);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => started.env(name, value),
+            None => started.env_remove(name),
+        };
+    }
+    started
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, send, wait_until};
+use crate::support::proxy::Proxy;
 use crate::{DATABASES, noise};
 
 /// An app that ends at TERM, as gunicorn does, and saves one more upload on the way.
@@ -130,5 +131,53 @@ fn t10_a_shell_without_exec_as_pid_1_and_term_to_it_alone() {
     let (_, log) = script.wait();
     assert!(!log.contains("event=drained"), "{log}");
     assert_eq!(sandbox.contents(), sandbox.files());
+    sandbox.remove();
+}
+
+/// A `watch` over files that nobody has told it of, and whose database is away.
+fn watch_without_database(sandbox: &Sandbox, proxy: &Proxy, limit: &str) -> Running {
+    let limit = format!("shutdown_limit={limit}");
+    let mut command = sandbox.command(&["watch", "--set", "database_wait=1s", "--set", &limit]);
+    command.env("DATABASE_URL", proxy.url());
+    let mut watch = Running::start(command);
+    watch.wait_for_log("event=database_away");
+    watch
+}
+
+/// Files that a daemon before it has left unsafe, since it was killed.
+fn left_unsafe() -> (Sandbox, Proxy) {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    upload_50(&sandbox);
+    let mut proxy = Proxy::new(&sandbox.url());
+    proxy.go_away();
+    (sandbox, proxy)
+}
+
+#[test]
+fn t10_term_before_the_database_has_said_what_it_holds() {
+    let (sandbox, mut proxy) = left_unsafe();
+    let mut watch = watch_without_database(&sandbox, &proxy, "60s");
+    watch.signal(15);
+    watch.wait_for_log("event=signal");
+    proxy.come_back();
+    let (status, log) = watch.wait();
+    assert!(status.success() && log.contains("unsaved=0"), "{log}");
+    assert_eq!(sandbox.contents(), sandbox.files());
+    sandbox.remove();
+}
+
+#[test]
+fn t10_term_without_a_database_does_not_call_safe_what_nobody_has_looked_at() {
+    let (sandbox, proxy) = left_unsafe();
+    let (status, log) = watch_without_database(&sandbox, &proxy, "2s").stop();
+    let last = log.lines().last().unwrap();
+    assert_eq!(status.code(), Some(5), "{log}");
+    assert!(last.contains("event=drained") && last.contains("level=error"), "{log}");
+    assert!(last.contains("unsure="), "{log}");
+
+    // Where there is no file, there is nothing to wait for.
+    sandbox.wipe();
+    let (status, log) = watch_without_database(&sandbox, &proxy, "10m").stop();
+    assert!(status.success() && log.contains("every upload is safe"), "{log}");
     sandbox.remove();
 }

@@ -7,13 +7,8 @@ use std::time::Duration;
 
 use imagecached::uploads::{Cause, Event, Watch, WatchError};
 
-use crate::{in_memory, in_user_namespace};
-
-/// Runs one of the ignored tests below with a limit of its own.
-fn with_limit(limit: &str, value: u32, test: &str) {
-    let script = format!("echo {value} > /proc/sys/user/{limit} && exec \"$0\" \"$@\"");
-    in_user_namespace(&["--map-root-user", "sh", "-c", &script], test);
-}
+use crate::in_memory;
+use crate::namespace::with_limit;
 
 #[test]
 fn t26_no_inotify_instance_left() {

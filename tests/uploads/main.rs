@@ -1,12 +1,13 @@
 //! The upload directory on real file systems: on the disk that holds the project, and in memory.
 
 mod limits;
+#[path = "../support/namespace.rs"]
+mod namespace;
 mod scan;
 mod watch;
 mod write;
 
 use std::path::Path;
-use std::process::Command;
 
 use imagecached::model::UploadPath;
 use tempfile::TempDir;
@@ -38,21 +39,4 @@ fn listing(root: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// Runs an ignored test of this program in a process and user namespace of its own, started through
-/// `before`.
-fn in_user_namespace(before: &[&str], test: &str) {
-    let done = Command::new("unshare")
-        .arg("--user")
-        .args(before)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"])
-        .output()
-        .expect("this test needs `unshare` of util-linux");
-    let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
-    assert!(
-        done.status.success() && said.contains("1 passed"),
-        "{test} (which needs user namespaces):\n{said}"
-    );
 }

@@ -11,7 +11,8 @@ use std::sync::mpsc::channel;
 
 use imagecached::uploads::{Event, Found, Scanned, Watch, scan};
 
-use crate::{in_memory, in_user_namespace, on_disk, path};
+use crate::namespace::in_user_namespace;
+use crate::{in_memory, on_disk, path};
 
 /// Paths and sizes of the files, and what was skipped, each sorted.
 fn scanned(root: &Path, beneath: &str) -> (Vec<(String, u64)>, Vec<String>, Scanned) {

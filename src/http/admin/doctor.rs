@@ -43,6 +43,8 @@ struct Page<'p> {
     looked: String,
     /// It was given up before its end.
     unfinished: bool,
+    /// Another process has the upload directory.
+    elsewhere: bool,
     groups: Vec<Group>,
 }
 
@@ -68,7 +70,10 @@ pub async fn page(
     let (findings, age, ended) = look(&site, &memory).await;
     let count = |severity| findings.iter().filter(|it| it.severity == severity).count() as u64;
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let elsewhere = site.guard.is_none();
     let tone = match (errors, warnings) {
+        // Whether the uploads are safe is known only where the upload directory is.
+        (0, 0) if elsewhere => "calm",
         (0, 0) => "good",
         (0, _) => "warning",
         _ => "bad",
@@ -90,10 +95,14 @@ pub async fn page(
         group(Severity::Ok, text.all_well, "good"),
     ];
     let page = Page {
-        sentence: (text.doctor_sentence)(errors, warnings),
+        sentence: match (errors, warnings) {
+            (0, 0) if elsewhere => text.doctor_well_from_here.to_owned(),
+            _ => (text.doctor_sentence)(errors, warnings),
+        },
         tone,
-        looked: (text.looked)(&frame.language.duration(age)),
+        looked: (text.looked)(&frame.language.ago(age)),
         unfinished: !ended,
+        elsewhere,
         groups: groups.into_iter().filter(|group| !group.findings.is_empty()).collect(),
         frame: &frame,
     };

@@ -42,9 +42,10 @@ struct Page<'p> {
     damage: Option<String>,
 }
 
-/// A moment, near and exact.
+/// A moment, exact and seen from now.
 struct Moment {
-    near: String,
+    /// How long ago it was, if that says more than the date.
+    near: Option<String>,
     exact: String,
     machine: String,
 }
@@ -101,7 +102,7 @@ async fn shown(
     };
     let now = now();
     let moment = |moment: Timestamp| Moment {
-        near: language.when(moment, now),
+        near: language.near(moment, now),
         exact: language.date_time(moment),
         machine: moment.to_string(),
     };

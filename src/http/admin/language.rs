@@ -156,16 +156,25 @@ impl Language {
 
     /// When it was, seen from `now`: how long ago within a week, the date before that.
     pub fn when(self, moment: Timestamp, now: Timestamp) -> String {
+        self.near(moment, now).unwrap_or_else(|| self.date(moment))
+    }
+
+    /// How long ago it was, seen from `now`; `None` when it is not of the week before.
+    pub fn near(self, moment: Timestamp, now: Timestamp) -> Option<String> {
         let passed = now.0.saturating_sub(moment.0);
         match u64::try_from(passed).map(Duration::from_micros) {
-            Ok(passed) if passed < Duration::from_secs(5) => self.texts().just_now.to_owned(),
-            Ok(passed) if passed < Duration::from_secs(7 * 86_400) => {
-                (self.texts().ago)(&self.duration(passed))
-            }
+            Ok(passed) => (passed < Duration::from_secs(7 * 86_400)).then(|| self.ago(passed)),
             // The two clocks, the database's and this machine's, may differ a little.
-            Err(_) if passed > -60_000_000 => self.texts().just_now.to_owned(),
-            _ => self.date(moment),
+            Err(_) => (passed > -60_000_000).then(|| self.ago(Duration::ZERO)),
         }
+    }
+
+    /// So long ago.
+    pub fn ago(self, passed: Duration) -> String {
+        if passed < Duration::from_secs(5) {
+            return self.texts().just_now.to_owned();
+        }
+        (self.texts().ago)(&self.duration(passed))
     }
 
     /// The day of a moment, in UTC.

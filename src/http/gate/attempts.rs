@@ -1,4 +1,4 @@
-//! Wrong tokens: a few may be a person's, many are a guesser's.
+//! Wrong tokens: a few may be a person's, many are a guesser's. What follows from them is the gate's.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ const MOST_ADDRESSES: usize = 10_000;
 pub struct Attempts(Mutex<HashMap<IpAddr, (Instant, u32)>>);
 
 impl Attempts {
-    /// How long this address has to wait before another token of its is looked at.
+    /// How long this address has to wait, since it has sent too many.
     #[must_use]
     pub fn wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
         let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

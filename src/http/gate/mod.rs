@@ -3,6 +3,16 @@
 //! On loopback anybody on this machine may read; elsewhere reading needs the token as well. Changing
 //! needs it everywhere: in the header `Authorization: Bearer …`, or as the session that a browser got
 //! for it. What a browser sends for a session must come from a page of ours.
+//!
+//! Who sends ten wrong tokens within a minute is told to wait for its end. Behind a proxy all visitors may
+//! have one address, and then one who guesses must not lock the others out. So a token that withstands
+//! guessing (32 characters or more; all that are made here) is let in all the same when it is the right one:
+//! there, waiting protects nothing, since no number of guesses that a network carries finds it. A shorter
+//! one was chosen by a person and may be guessed, so each look at it counts, and while an address waits none
+//! of its tokens is looked at, be it right or wrong. To take looks slowly instead, in turn, helps nobody
+//! there: before it is looked at, the right token is one like the others, and who floods us has all turns.
+//! Nor does the address that a proxy writes into a header: anybody can write one. Sessions that have begun
+//! go on in any case.
 
 pub mod attempts;
 pub mod headers;
@@ -78,15 +88,17 @@ impl Gate {
     /// Looks at a token that somebody typed or sent.
     ///
     /// # Errors
-    /// When it is wrong, or when this address has sent too many wrong ones.
+    /// When it is wrong; and where a token can be guessed, when this address has sent too many wrong ones.
     pub fn admit(&self, given: &str, from: SocketAddr) -> Result<(), Problem> {
         let now = Instant::now();
-        if let Some(wait) = self.attempts.wait(from.ip(), now) {
+        let wait = self.attempts.wait(from.ip(), now);
+        let is_looked_at = wait.is_none() || self.token.withstands_guessing();
+        if is_looked_at && self.token.matches(given) {
+            return Ok(());
+        }
+        if let Some(wait) = wait {
             let detail = "too many wrong tokens from this address; wait";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait));
-        }
-        if self.token.matches(given) {
-            return Ok(());
         }
         self.attempts.note_wrong(from.ip(), now);
         tracing::warn!(event = "http_refused", address = %from.ip(), "a wrong token");

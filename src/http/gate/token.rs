@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::model::secret::SHORTEST_TOKEN;
+use crate::model::secret::{SHORTEST_TOKEN, withstands_guessing};
 
 /// The secret that opens the gate. Never shown.
 #[derive(Clone)]
@@ -38,6 +38,12 @@ impl Token {
     /// When the system gives no random bytes.
     pub fn random() -> Result<Self, getrandom::Error> {
         Ok(Self(random_hex()?))
+    }
+
+    /// Whether it withstands any number of guesses that can be sent over a network.
+    #[must_use]
+    pub fn withstands_guessing(&self) -> bool {
+        withstands_guessing(&self.0)
     }
 
     /// Whether `given` is the token, in a time that tells nothing about it.
@@ -104,6 +110,7 @@ mod tests {
         }
         assert_eq!(Token::parse("short").unwrap_err(), TooShort(5));
         assert_eq!(format!("{token:?}"), "Token(…)");
+        assert!(Token::random().unwrap().withstands_guessing() && !token.withstands_guessing());
         assert_ne!(Token::random().unwrap().expose(), Token::random().unwrap().expose());
     }
 

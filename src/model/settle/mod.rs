@@ -6,11 +6,14 @@
 //! afterwards, so an older content can never overtake a newer one.
 
 mod due;
+mod questions;
+mod sign;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 pub use due::{Due, Rules, Writers};
+pub use sign::{Outcome, Sign};
 
 use crate::model::{FileStat, UploadPath};
 
@@ -20,32 +23,6 @@ const TOUCH_DELAY: Duration = Duration::from_millis(50);
 
 /// The first wait after a file could not be read or stored, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
-
-/// What was noticed about a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
-    /// It was closed after writing, or moved in under its name.
-    Closed,
-    /// A scan found it new or changed.
-    Found,
-    /// Something happened to it: created, linked, mode changed.
-    Touched,
-}
-
-/// What became of a file that was handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its content is safe, or there is nothing to save.
-    Done,
-    /// It is not settled; this is how it looks.
-    Unsettled(FileStat),
-    /// It changed while it was read.
-    Changed,
-    /// It cannot be read, or the database refuses it.
-    Failed,
-    /// The database is away: the file is as due as before.
-    Returned,
-}
 
 #[derive(Debug)]
 struct Waiting {
@@ -93,66 +70,6 @@ impl Settle {
             failing: 0,
             hurrying: false,
         }
-    }
-
-    /// The rules, as they are now.
-    #[must_use]
-    pub fn rules(&self) -> Rules {
-        self.rules
-    }
-
-    /// Files that are seen and not yet safe.
-    #[must_use]
-    pub fn unsaved(&self) -> usize {
-        self.files.len()
-    }
-
-    /// Files that could be handed out right now or later, those handed out left aside.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.line.len()
-    }
-
-    /// Whether this file waits already, and so needs no room.
-    #[must_use]
-    pub fn contains(&self, path: &UploadPath) -> bool {
-        self.files.contains_key(path)
-    }
-
-    /// Files that are handed out.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.files.len() - self.line.len()
-    }
-
-    /// Whether there is no room for more.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.files.len() - self.failing >= self.capacity
-    }
-
-    /// When the longest waiting file was noticed.
-    #[must_use]
-    pub fn oldest(&self) -> Option<Instant> {
-        self.files.values().map(|file| file.since).min()
-    }
-
-    /// When the files were noticed, in no certain order.
-    pub fn noticed(&self) -> impl Iterator<Item = Instant> {
-        self.files.values().map(|file| file.since)
-    }
-
-    /// Files that may become safe by waiting: not those that have failed, nor those that a writer
-    /// still holds after a second of hurry.
-    #[must_use]
-    pub fn hopeful(&self) -> usize {
-        let hopeless = |file: &&Waiting| file.failures > 0 || file.delays >= 20;
-        self.files.len() - self.files.values().filter(hopeless).count()
-    }
-
-    /// Some of the files that are not safe, for a report to people.
-    pub fn names(&self) -> impl Iterator<Item = &UploadPath> {
-        self.files.keys()
     }
 
     /// Takes notice of a file. Returns false when there is no room: a scan has to find it later.
@@ -219,12 +136,6 @@ impl Settle {
         })
     }
 
-    /// When the next file will be due.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Instant> {
-        self.line.first_key_value().map(|(key, _)| key.0)
-    }
-
     /// Takes back a file that was handed out. Returns whether something has happened to it meanwhile: it
     /// is due again then, and `outcome` is not the last word.
     pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) -> bool {
@@ -289,17 +200,6 @@ impl Settle {
             self.line.remove(&key);
             self.queue(path, now);
         }
-    }
-
-    /// Files that have failed, and wait to be tried again.
-    pub fn failed(&self) -> impl Iterator<Item = &UploadPath> {
-        self.files.iter().filter(|(_, file)| file.failures > 0).map(|(path, _)| path)
-    }
-
-    /// Whether this file is handed out.
-    #[must_use]
-    pub fn is_out(&self, path: &UploadPath) -> bool {
-        self.files.get(path).is_some_and(|file| matches!(file.stage, Stage::OutAt { .. }))
     }
 
     /// Makes every waiting file due now, and is quick to take files from now on: the program is

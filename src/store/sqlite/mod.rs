@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Transaction};
+use sqlx::{ConnectOptions, Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
@@ -90,6 +90,12 @@ impl Sqlite {
             .max_connections(options.connections.max(1))
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
+            // After some errors, such as a full disk, SQLite ends a transaction by itself. The driver's
+            // rollback then fails, it goes on counting that transaction, and begins no other.
+            .before_acquire(|connection, _| {
+                let idle = !connection.is_in_transaction();
+                Box::pin(async move { Ok(idle) })
+            })
             .after_connect(move |connection, _| {
                 let note = Arc::clone(&note);
                 Box::pin(async move {

@@ -65,7 +65,7 @@ impl Proxy {
             speeds: [const { AtomicU64::new(u64::MAX) }; 2],
             connections: Mutex::default(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let listener = listen();
         let address = listener.local_addr().expect("an address");
         url.set_port(Some(address.port())).expect("a URL with a port");
         let accepting = Some(accept(listener, shared.clone()));
@@ -143,6 +143,17 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.go_away();
+    }
+}
+
+/// On a port below those that the kernel gives to outgoing connections: nobody has it when the proxy
+/// comes back.
+fn listen() -> TcpListener {
+    loop {
+        let port = 12_000 + getrandom::u32().expect("random numbers") % 8_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port as u16)) {
+            return listener;
+        }
     }
 }
 

@@ -285,7 +285,10 @@ pub static ENGLISH: Texts = Texts {
         ),
     },
     doctor_unfinished: "This took too long and was given up; some checks are missing.",
-    looked: |age| format!("Looked {age} ago."),
+    doctor_well_from_here: "All is well, as far as can be seen from here",
+    doctor_elsewhere: "This process has no upload directory. What can only be seen there is left out: the panel of \
+                       the process beside the app shows it, and so does the command imagecached doctor there.",
+    looked: |when| format!("Looked {when}."),
     look_again: "Look again",
     examined: "The doctor has looked again.",
     errors: "Errors",

@@ -225,6 +225,8 @@ pub struct Texts {
     pub doctor_explained: &'static str,
     pub doctor_sentence: fn(u64, u64) -> String,
     pub doctor_unfinished: &'static str,
+    pub doctor_elsewhere: &'static str,
+    pub doctor_well_from_here: &'static str,
     pub looked: fn(&str) -> String,
     pub look_again: &'static str,
     pub examined: &'static str,

@@ -274,7 +274,10 @@ pub static PERSIAN: Texts = Texts {
         _ => format!("{} خطا و {} هشدار", number(errors), number(warnings)),
     },
     doctor_unfinished: "وارسی زیاد طول کشید و نیمه‌کاره ماند؛ بعضی از بررسی‌ها انجام نشده‌اند.",
-    looked: |age| format!("آخرین وارسی: {age} پیش."),
+    doctor_well_from_here: "تا جایی که از اینجا پیداست، همه چیز مرتب است",
+    doctor_elsewhere: "این پردازه به پوشهٔ آپلود دسترسی ندارد و آنچه فقط آنجا دیده می‌شود وارسی نشده است. پنل پردازه‌ای \
+                       که کنار برنامهٔ شما اجرا می‌شود، یا دستور imagecached doctor در همان‌جا، آن را نشان می‌دهد.",
+    looked: |when| format!("آخرین وارسی: {when}."),
     look_again: "وارسی دوباره",
     examined: "وارسی دوباره انجام شد.",
     errors: "خطاها",

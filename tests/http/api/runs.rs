@@ -1,0 +1,90 @@
+//! What is run: the commands, asked for over HTTP.
+
+use serde_json::Value;
+
+use super::{PIXEL, with_files};
+use crate::server::Server;
+use crate::support::program::wait_until;
+
+#[test]
+fn runs_do_what_the_commands_do() {
+    let server = with_files(&[], &[("a.png", PIXEL), ("b/c.txt", b"text")]);
+    let cached = server.call("POST", "/cache-all/").json();
+    assert_eq!(cached, serde_json::json!({"cached": 0, "unchanged": 2, "skipped": 0, "failed": 0}));
+    server.sandbox.wipe();
+    let accepted = server.call("POST", "/restore/?wait=false");
+    assert_eq!(accepted.status, 202);
+    let place = accepted.header("location").unwrap().to_owned();
+    assert_eq!(accepted.json()["kind"], "restore");
+    wait_until("the run has ended", || server.get(&place, &[]).json()["state"] != "running");
+    let job = server.get(&place, &[]).json();
+    assert_eq!((&job["state"], &job["restored"]["restored"]), (&"done".into(), &2.into()));
+    assert_eq!(server.sandbox.files().len(), 2);
+
+    std::fs::remove_file(server.sandbox.uploads.join("a.png")).unwrap();
+    let id = server.id_of("a.png");
+    let one = server.call("POST", &format!("/entries/{id}/restore/")).json();
+    assert_eq!((&one["restored"], &one["bytes"]), (&1.into(), &PIXEL.len().into()));
+    assert_eq!(server.sandbox.files()["a.png"], PIXEL);
+
+    std::fs::remove_file(server.sandbox.uploads.join("a.png")).unwrap();
+    server.sandbox.sql("UPDATE image_cache SET last_accessed = '2020-01-01 00:00:00.000000'");
+    let shown = server.call("POST", "/cleanup/?days=90").json();
+    assert_eq!((&shown["dry_run"], &shown["count"]), (&true.into(), &1.into()));
+    assert_eq!((&shown["removed"], &shown["in_use"]), (&0.into(), &1.into()));
+    assert_eq!(shown["candidates"][0]["original_path"], "a.png");
+    assert_eq!(server.sandbox.paths().len(), 2, "nothing goes unless it is said");
+    let done = server.call("POST", "/cleanup/?days=90&dry_run=false").json();
+    assert_eq!(done["removed"], 1);
+    assert_eq!(server.sandbox.paths(), ["b/c.txt"]);
+    let id = server.id_of("b/c.txt");
+    assert!(done["kept_until"].as_str().unwrap().ends_with('Z'), "{done}");
+    assert_eq!(server.call("DELETE", &format!("/entries/{id}/")).status, 204);
+    let trashed = || server.sandbox.ok(&["list", "--trashed"]);
+    assert_eq!(trashed().lines().count(), 2);
+    server.sandbox.ok(&["undelete", "b/c.txt"]);
+    let again = server.id_of("b/c.txt");
+    assert_eq!(server.call("DELETE", &format!("/entries/{again}/?for_good=true")).status, 204);
+    assert_eq!(trashed().lines().count(), 1, "past the trash");
+    server.read(&format!("/entries/{id}/")).problem(404);
+    server.end();
+}
+
+#[test]
+fn without_the_upload_directory_its_calls_say_so() {
+    let server = Server::start("serve", "127.0.0.1:0", &[]);
+    wait_until("the tables are there", || server.read("/status/").status == 200);
+    for path in ["/cache-all/", "/restore/", "/cleanup/", "/flush/", "/entries/1/restore/"] {
+        let detail = server.call("POST", path).problem(409);
+        assert!(detail.contains("imagecached run --listen"), "{detail}");
+    }
+    server.read("/entries/?on_disk=true").problem(409);
+    let status = server.read("/status/").json();
+    assert_eq!((&status["daemon"], &status["unsaved"]), (&Value::Null, &Value::Null));
+    let ready = server.get("/readyz", &[]);
+    assert_eq!((ready.status, ready.json()["ready"].clone()), (200, true.into()));
+    assert_eq!(server.get("/healthz", &[]).body, "alive\n");
+    server.end();
+}
+
+#[test]
+fn a_flush_that_fails_names_what_is_not_safe() {
+    let server = with_files(&[], &[("a.png", PIXEL)]);
+    assert_eq!(server.call("POST", "/flush/").json()["unsaved"], 0);
+    // The app holds the write lock: nothing of ours gets through.
+    let lock = server.sandbox.block_on(async {
+        let file = server.sandbox.database.file();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut lock: sqlx::SqliteConnection =
+            sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::Executor::execute(&mut lock, "BEGIN IMMEDIATE").await.unwrap();
+        lock
+    });
+    server.sandbox.write("late.png", PIXEL);
+    let refused = server.call("POST", "/flush/?timeout=1");
+    assert!([503, 504].contains(&refused.status), "{}", refused.body);
+    assert!(refused.problem(refused.status).contains("late.png"));
+    drop(lock);
+    assert_eq!(server.call("POST", "/flush/?timeout=60").status, 200);
+    server.end();
+}
