@@ -34,6 +34,8 @@ struct Hold {
     why: Braked,
     /// Names that would have been pending.
     dropped: usize,
+    /// Those of them that came since the hold began, or was prolonged.
+    lately: u64,
     told: bool,
 }
 
@@ -56,9 +58,8 @@ impl Pending {
     /// A name has vanished.
     pub fn hear(&mut self, heard: Heard) {
         if let Some(hold) = &mut self.hold {
-            // What has begun before it goes on: it ends when nothing has vanished for as long.
-            hold.until = heard.at + self.grace;
             hold.dropped += 1;
+            hold.lately += 1;
         } else if self.heard.len() + self.vanished.len() >= MOST {
             self.brake(Braked::TooManyNames, heard.at);
         } else {
@@ -66,7 +67,7 @@ impl Pending {
         }
     }
 
-    /// Drops everything, and holds until nothing has vanished for the grace time.
+    /// Drops everything, and holds for the grace time.
     pub fn brake(&mut self, why: Braked, now: Instant) {
         let dropped = self.heard.len() + self.vanished.len();
         self.heard = Vec::new();
@@ -76,8 +77,12 @@ impl Pending {
             Some(hold) => {
                 hold.until = now + self.grace;
                 hold.dropped += dropped;
+                hold.lately = 0;
             }
-            None => self.hold = Some(Hold { until: now + self.grace, why, dropped, told: false }),
+            None => {
+                let until = now + self.grace;
+                self.hold = Some(Hold { until, why, dropped, lately: 0, told: false });
+            }
         }
     }
 
@@ -88,9 +93,17 @@ impl Pending {
         Some((hold.why.clone(), hold.dropped))
     }
 
-    /// Ends a hold whose time has come; whether one has ended.
-    pub fn end_hold(&mut self, now: Instant) -> bool {
-        self.hold.take_if(|hold| hold.until <= now).is_some()
+    /// Ends a hold whose time has come; whether one has ended. It is prolonged when `is_calm` does not say so
+    /// of the number of names that have vanished under it: what has made it hold goes on.
+    pub fn end_hold(&mut self, now: Instant, is_calm: impl Fn(u64) -> bool) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.until <= now) else { return false };
+        if is_calm(hold.lately) {
+            self.hold = None;
+            return true;
+        }
+        hold.until = now + self.grace;
+        hold.lately = 0;
+        false
     }
 
     /// The number of holds so far.
@@ -176,8 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn a_brake_holds_until_nothing_has_vanished_for_the_grace_time() {
+    fn a_brake_holds_for_the_grace_time_and_until_it_is_calm() {
         let now = Instant::now();
+        let is_calm = |names| names <= 1;
         let mut pending = Pending::new(GRACE);
         pending.hear(heard("a", now));
         let handed_out = pending.take_heard();
@@ -188,9 +202,12 @@ mod tests {
         pending.put_back(handed_out, 0);
         assert!(pending.take_heard().is_empty());
         pending.hear(heard("c", now + GRACE / 2));
-        assert!(!pending.end_hold(now + GRACE));
-        assert!(pending.end_hold(now + GRACE + GRACE / 2));
-        pending.hear(heard("d", now + 2 * GRACE));
+        pending.hear(heard("d", now + GRACE / 2));
+        assert!(!pending.end_hold(now + GRACE / 2, is_calm));
+        assert!(!pending.end_hold(now + GRACE, is_calm));
+        pending.hear(heard("e", now + GRACE));
+        assert!(pending.end_hold(now + 2 * GRACE, is_calm));
+        pending.hear(heard("f", now + 2 * GRACE));
         assert_eq!(pending.take_heard().len(), 1);
     }
 
