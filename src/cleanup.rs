@@ -1,15 +1,44 @@
-//! Cleanup: drops entries that nobody has used for long, and never one whose file is on disk.
+//! Cleanup: drops entries that nobody has used for long, and never one whose file is on disk; and forgets
+//! former entries whose time is over.
 
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::model::index::key;
-use crate::model::{Entry, UploadPath};
-use crate::store::{ListQuery, Sort, Store, StoreError};
+use crate::model::version::{Leaving, Trash};
+use crate::model::{Entry, Timestamp, UploadPath};
+use crate::store::{ListQuery, Purged, Sort, Store, StoreError};
 use crate::uploads::{Found, UploadDir, scan};
 
 /// Entries removed with one statement.
 const BATCH: usize = 500;
+
+/// How long former entries are kept; zero keeps none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// Contents that were replaced.
+    pub versions: Duration,
+    /// What was deleted or removed.
+    pub trash: Duration,
+}
+
+impl Keeping {
+    /// Where an entry goes that somebody removes.
+    #[must_use]
+    pub fn destination(self, for_good: bool) -> Destination {
+        if for_good || self.trash.is_zero() { Destination::Nowhere } else { Destination::Trash }
+    }
+}
+
+/// Where removed entries go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// From where they can be taken back for a time.
+    Trash,
+    /// They are gone for good.
+    Nowhere,
+}
 
 /// What a cleanup would drop, and what it spares.
 #[derive(Debug, Default)]
@@ -73,16 +102,52 @@ pub async fn find(
 ///
 /// # Errors
 /// The store's. What was removed before stays so.
-pub async fn carry_out(store: &dyn Store, candidates: &Candidates) -> Result<u64, CleanupError> {
+pub async fn carry_out(
+    store: &dyn Store,
+    candidates: &Candidates,
+    to: Destination,
+) -> Result<u64, CleanupError> {
     for batch in candidates.in_use.chunks(BATCH) {
         store.accessed(batch).await?;
     }
-    let ids: Vec<i64> = candidates.entries.iter().map(|entry| entry.id).collect();
     let mut removed = 0;
-    for batch in ids.chunks(BATCH) {
-        removed += store.remove(batch).await?;
+    for batch in candidates.entries.chunks(BATCH) {
+        removed += match to {
+            Destination::Trash => {
+                // One that has got another content meanwhile is in use.
+                let leaving =
+                    |entry: &Entry| Leaving { id: entry.id, sha256: entry.sha256.parse().ok() };
+                let leaving: Vec<Leaving> = batch.iter().map(leaving).collect();
+                store.trash(&leaving, Trash::Removed).await?
+            }
+            Destination::Nowhere => {
+                let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
+                store.remove(&ids).await?
+            }
+        };
     }
     Ok(removed)
+}
+
+/// Until when something stays that goes to the trash now, by this machine's clock.
+#[must_use]
+pub fn kept_until(keep: Duration) -> Timestamp {
+    let until = SystemTime::now().checked_add(keep).unwrap_or(SystemTime::UNIX_EPOCH);
+    let micros = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+    Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+/// Forgets the versions, and what is in the trash, whose time is over; says how many there were.
+///
+/// # Errors
+/// The store's. What was forgotten before stays so.
+pub async fn purge(store: &dyn Store, keeping: Keeping) -> Result<Purged, StoreError> {
+    let purged = store.purge(keeping.versions, keeping.trash).await?;
+    let Purged { versions, trashed } = purged;
+    if versions + trashed > 0 {
+        tracing::info!(event = "purged", versions, trashed, "their time in the history is over");
+    }
+    Ok(purged)
 }
 
 /// Everything that has a name on disk, of whatever kind.

@@ -6,6 +6,7 @@ pub mod capture;
 pub mod cleanup;
 pub mod cli;
 pub mod daemon;
+pub mod deletes;
 pub mod doctor;
 pub mod http;
 pub mod logs;

@@ -49,6 +49,20 @@ pub struct Heard {
     pub lost_at: Instant,
 }
 
+/// What went from the disk while the watch stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// A file was deleted, or a directory, whose files have told the same before.
+    Deleted(String),
+    /// A file, or a directory with everything in it, was moved away.
+    MovedAway(String),
+    /// Something may have gone unheard; why.
+    Unheard(String),
+}
+
+/// Whom the intake tells what went. Called on its thread, which must not wait.
+pub type Listener = Box<dyn Fn(Gone) + Send>;
+
 /// The way to ask the intake.
 #[derive(Debug, Clone)]
 pub struct Hearing(Sender<Message>);
@@ -74,16 +88,23 @@ pub struct Intake {
 impl Intake {
     /// Sets the watch, and returns when it stands: what is written from then on is noticed. Where
     /// the watcher cannot work this is no error: the health says *degraded*, and scans have to do.
+    /// `listener` is told what goes from the disk.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(root: PathBuf, scanner: Scanner, health: Arc<Health>) -> io::Result<Self> {
+    pub fn start(
+        root: PathBuf,
+        scanner: Scanner,
+        health: Arc<Health>,
+        listener: Option<Listener>,
+    ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
         let scan_due = Arc::new(Notify::new());
         let mut worker = Worker {
             root,
             scanner,
             health,
+            listener,
             watch: None,
             watched: None,
             revive_at: Instant::now(),
@@ -136,6 +157,7 @@ struct Worker {
     root: PathBuf,
     scanner: Scanner,
     health: Arc<Health>,
+    listener: Option<Listener>,
     watch: Option<Watch>,
     /// Which directory it is set on.
     watched: Option<(u64, u64)>,
@@ -204,7 +226,9 @@ impl Worker {
                 None => directories.push(path.to_string()),
             },
             Event::Directory(path) => directories.push(path),
-            Event::Removed(_) => {} // What is gone from the disk stays in the cache.
+            // What is gone from the disk stays in the cache, unless somebody listens for it.
+            Event::Removed(path) => self.tell(Gone::Deleted(path)),
+            Event::MovedAway(path) => self.tell(Gone::MovedAway(path)),
             Event::Skipped { shown, why } => self.scanner.tell_once(&shown, &why.to_string()),
             Event::Unwatched { shown, cause } => self.scanner.tell_once(&shown, &cause),
             Event::Rescan(cause) => {
@@ -213,6 +237,7 @@ impl Worker {
                     reason = %cause,
                     "the watcher has lost events; scanning"
                 );
+                self.tell(Gone::Unheard(cause.to_string()));
                 self.rebuild();
             }
             Event::RootGone => {
@@ -312,7 +337,14 @@ impl Worker {
         self.scan_due.notify_one();
     }
 
+    fn tell(&self, gone: Gone) {
+        if let Some(listener) = &self.listener {
+            listener(gone);
+        }
+    }
+
     fn lose(&mut self, reason: String) {
+        self.tell(Gone::Unheard(reason.clone()));
         self.watch = None;
         self.revive_at = Instant::now() + LOOK_FOR_ROOT;
         if self.health.set_watcher(Watcher::Degraded(reason.clone())) {
@@ -332,6 +364,7 @@ impl Worker {
         self.revive_at = Instant::now() + self.revive_in;
         self.revive_in = (self.revive_in * 2).min(REVIVE.1);
         let reason = error.to_string();
+        self.tell(Gone::Unheard(reason.clone()));
         if self.health.set_watcher(Watcher::Degraded(reason.clone())) {
             tracing::warn!(event = "degraded", reason, "new files are found by scanning only");
         }

@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 pub use cache_all::{Tally, cache_again, cache_all};
 pub use deadline::Deadline;
 pub use flush::{Flushed, flush};
+pub use trouble::now;
 
 use crate::capture::queue::Queue;
 use crate::model::health::Health;

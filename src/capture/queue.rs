@@ -260,6 +260,18 @@ impl Queue {
         (state.settle.unsaved(), oldest)
     }
 
+    /// Whether this file is seen and not yet safe.
+    pub fn contains(&self, path: &UploadPath) -> bool {
+        self.state().settle.contains(path)
+    }
+
+    /// When the files were noticed that are not yet safe, in order.
+    pub fn noticed(&self) -> Vec<Instant> {
+        let mut moments: Vec<_> = self.state().settle.noticed().collect();
+        moments.sort_unstable();
+        moments
+    }
+
     /// Files that are being read or stored.
     pub fn in_flight(&self) -> usize {
         self.state().settle.in_flight()

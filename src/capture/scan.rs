@@ -117,6 +117,37 @@ impl Scanner {
         self.shared.queue.unsaved()
     }
 
+    /// Whether this file is seen and not yet safe.
+    #[must_use]
+    pub fn is_waiting(&self, path: &UploadPath) -> bool {
+        self.shared.queue.contains(path)
+    }
+
+    /// When the files were noticed that are not yet safe, in order; `None` while some have had no room, and a
+    /// scan is to find them first.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<Vec<Instant>> {
+        let found_again = self.last_miss().is_none_or(|missed| self.last_scan() > Some(missed));
+        found_again.then(|| self.shared.queue.noticed())
+    }
+
+    /// Whether an upload of this path would be stored.
+    #[must_use]
+    pub fn takes(&self, path: &UploadPath) -> bool {
+        self.shared.options.patterns.takes(path)
+    }
+
+    /// How many files the cache holds, as far as this process knows.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.shared.index().len()
+    }
+
+    /// Notes that the cache no longer holds this path: a file of that name is to be stored as if it were new.
+    pub fn note_gone(&self, path: &UploadPath) {
+        self.shared.index().forget(path);
+    }
+
     /// What is at `path` now, if it is a regular file.
     pub fn look(&self, path: &UploadPath) -> Option<FileStat> {
         self.shared.upload_dir.open().ok()?.stat(path).ok()?

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::capture::Options;
+use crate::cleanup::Keeping;
 use crate::cli::exit::Failure;
 use crate::daemon::State;
 use crate::doctor::{self, Patient, Place};
@@ -27,16 +28,13 @@ const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Durati
 /// How long a call waits for a connection, at least and at most.
 const ACQUIRE: (Duration, Duration) = (Duration::from_millis(700), Duration::from_secs(10));
 
-/// Most former contents that are kept of each path.
-const VERSIONS: u32 = 0;
-
 fn open_store(settings: &Settings, connections: u32) -> Result<Arc<dyn Store>, Failure> {
     let options = store::Options {
         connections,
         // Shorter than the wait itself: the pool tells why it has no connection only at the end.
         acquire_timeout: settings.database_wait.mul_f64(0.7).clamp(ACQUIRE.0, ACQUIRE.1),
         call_timeout: settings.database_timeout,
-        versions: VERSIONS,
+        versions: if settings.keep_versions.is_zero() { 0 } else { settings.most_versions },
     };
     Ok(store::open(&settings.database.target, &options)?)
 }
@@ -71,6 +69,12 @@ impl Context {
     /// Another way to the same database, over one connection: who uses it takes none from the others.
     pub fn store_beside(&self) -> Result<Arc<dyn Store>, Failure> {
         open_store(&self.settings, 1)
+    }
+
+    /// How long former entries are kept.
+    #[must_use]
+    pub fn keeping(&self) -> Keeping {
+        Keeping { versions: self.settings.keep_versions, trash: self.settings.deletes.keep }
     }
 
     /// Tells with what the program has started.

@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::ByteSize;
 use crate::model::entry::PayloadKind;
-use crate::store::{self, ListQuery};
+use crate::store::{self, HistoryQuery, ListQuery, Which};
 
 #[derive(Debug, Args)]
 pub struct List {
@@ -35,6 +35,9 @@ pub struct List {
     /// Entries to leave out first
     #[arg(long, value_name = "N", default_value_t = 0)]
     offset: u64,
+    /// What is in the trash, and when it came there; the last first
+    #[arg(long, conflicts_with_all = ["mime", "not_accessed", "sort", "reverse", "offset"])]
+    trashed: bool,
     /// Print the entries as JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +49,17 @@ enum Payload {
     Chunks,
     Url,
     None,
+}
+
+impl From<Payload> for PayloadKind {
+    fn from(payload: Payload) -> Self {
+        match payload {
+            Payload::Inline => Self::Inline,
+            Payload::Chunks => Self::Chunks,
+            Payload::Url => Self::Url,
+            Payload::None => Self::None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -60,6 +74,9 @@ enum Sort {
 impl List {
     pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         context.ready_store().await?;
+        if self.trashed {
+            return self.list_trashed(context).await;
+        }
         let entries = context.store.list(&self.query()).await?;
         if self.json {
             output::json(&Value::Array(entries.iter().map(output::entry).collect()))?;
@@ -79,6 +96,37 @@ impl List {
         Ok(Exit::Done)
     }
 
+    async fn list_trashed(&self, context: &Context) -> Result<Exit, Failure> {
+        let query = HistoryQuery {
+            which: Which::Trash,
+            search: self.search.clone(),
+            payload: self.payload.map(PayloadKind::from),
+            limit: self.limit,
+            ..HistoryQuery::default()
+        };
+        let trashed = context.store.history(&query).await?.versions;
+        if self.json {
+            let trashed = trashed.iter().map(|version| {
+                let mut entry = output::entry(&version.entry);
+                entry["trashed_at"] = version.ended_at.to_string().into();
+                entry["why"] = version.why.as_str().into();
+                entry
+            });
+            output::json(&Value::Array(trashed.collect()))?;
+            return Ok(Exit::Done);
+        }
+        for version in &trashed {
+            output::line(&format!(
+                "{}\t{}\t{}\t{}",
+                version.ended_at,
+                ByteSize(version.entry.file_size),
+                version.why,
+                version.entry.original_path.escape_debug()
+            ))?;
+        }
+        Ok(Exit::Done)
+    }
+
     fn query(&self) -> ListQuery {
         ListQuery {
             search: self.search.clone(),
@@ -87,12 +135,7 @@ impl List {
             after: None,
             before: None,
             mime: self.mime.clone(),
-            payload: self.payload.map(|payload| match payload {
-                Payload::Inline => PayloadKind::Inline,
-                Payload::Chunks => PayloadKind::Chunks,
-                Payload::Url => PayloadKind::Url,
-                Payload::None => PayloadKind::None,
-            }),
+            payload: self.payload.map(PayloadKind::from),
             has_data: None,
             not_accessed_days: self.not_accessed,
             sort: match self.sort {

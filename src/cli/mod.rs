@@ -20,6 +20,8 @@ mod self_test;
 mod serve;
 mod shell;
 mod status;
+mod trash;
+mod undelete;
 mod watch;
 
 use std::io::IsTerminal;
@@ -104,6 +106,10 @@ enum Command {
     Migrate,
     /// Show every setting, its value and where it came from
     PrintConfig(print_config::PrintConfig),
+    /// Move entries to the trash
+    Trash(trash::TrashEntries),
+    /// Give entries back from the trash, and their files
+    Undelete(undelete::Undelete),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the man page
@@ -210,6 +216,8 @@ async fn command(
         Command::Doctor(doctor) => doctor.run(&context).await,
         Command::SelfTest => self_test::run(&context).await,
         Command::Migrate => migrate::run(&context).await,
+        Command::Trash(trash) => trash.run(&context).await,
+        Command::Undelete(undelete) => undelete.run(&context).await,
         Command::PrintConfig(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
     };
     // A connection that no longer answers is not worth waiting for.

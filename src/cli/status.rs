@@ -151,6 +151,9 @@ fn as_text(
     if let Some(reason) = &daemon.restore_stopped {
         lines.push(format!("DEGRADED, THE RESTORE HAS STOPPED AND IS TRIED AGAIN: {reason}"));
     }
+    if let Some(reason) = &daemon.delete_brake {
+        lines.push(format!("DELETES WERE NOT TAKEN FOR MEANT: {reason}"));
+    }
     lines.extend(daemon.last_errors.iter().map(|error| format!("{}  {}", error.at, error.text)));
     lines.join("\n")
 }

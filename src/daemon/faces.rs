@@ -141,6 +141,7 @@ impl Door {
             guard,
             gate: Arc::new(Gate::new(token, address)),
             prefix: context.settings.http.prefix.clone(),
+            keeping: context.keeping(),
             patient: Box::new(move || {
                 let patient = Patient { store: store.clone(), ..patient() };
                 if is_guarded {

@@ -29,9 +29,12 @@ use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::daemon::earlier::Earlier;
 use crate::daemon::last_look::last_look;
+use crate::deletes::{self, Deletes};
+use crate::model::Digest;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
 use crate::restore::{self, PlanError, Report, Restore};
+use crate::settings::database_place;
 use crate::store::StoreError;
 use crate::uploads::UploadDir;
 
@@ -74,6 +77,8 @@ pub struct Daemon {
     pub parts: Arc<Parts>,
     intake: Option<Arc<Intake>>,
     keeper: Option<JoinHandle<()>>,
+    /// Follows what the app deletes, where that is wanted.
+    deletes: Option<JoinHandle<()>>,
     summary: JoinHandle<()>,
 }
 
@@ -113,14 +118,17 @@ impl Daemon {
             restores: tokio::sync::Mutex::default(),
         });
         let summary = tokio::spawn(summary::run(parts.clone()));
-        Ok(Self { parts, intake: None, keeper: None, summary })
+        Ok(Self { parts, intake: None, keeper: None, deletes: None, summary })
     }
 
     /// Sets the watch. What is written into the upload directory from then on is noticed.
     pub fn watch(&mut self) -> Result<(), Failure> {
         let root = self.parts.upload_dir.root().to_owned();
         let health = self.parts.context.health.clone();
-        let intake = Intake::start(root, self.parts.scanner.clone(), health)?;
+        let deletes = self.parts.deletes();
+        let listener = deletes.as_ref().map(Deletes::listener);
+        let intake = Intake::start(root, self.parts.scanner.clone(), health, listener)?;
+        self.deletes = deletes.map(|deletes| tokio::spawn(deletes.run()));
         // It is set once: there is one watch for a daemon's life.
         let _ = self.parts.hearing.set(intake.hearing());
         self.intake = Some(Arc::new(intake));
@@ -139,7 +147,8 @@ impl Daemon {
     pub fn check(&self) -> Result<(), CaptureDied> {
         let ended = |task: &JoinHandle<()>| task.is_finished();
         let intake_ended = self.intake.as_ref().is_some_and(|intake| !intake.is_alive());
-        if intake_ended || ended(&self.summary) || self.keeper.as_ref().is_some_and(ended) {
+        let any_ended = [&self.keeper, &self.deletes].into_iter().flatten().any(ended);
+        if intake_ended || ended(&self.summary) || any_ended {
             return Err(CaptureDied);
         }
         self.parts.with_capture(Capture::check).unwrap_or(Ok(()))
@@ -153,10 +162,11 @@ impl Daemon {
         let saved = || Counters::get(&parts.context.health.counters.captured_files);
         let before = saved();
         let index_is_known = parts.progress.borrow().planned.is_some();
-        if let Some(keeper) = self.keeper.take() {
-            keeper.abort();
+        // What vanishes from now on, or has just vanished, is kept: at a stop a disk may be wiped.
+        for task in [self.deletes.take(), self.keeper.take()].into_iter().flatten() {
+            task.abort();
             // It was aborted: that is what this tells.
-            let _ = keeper.await;
+            let _ = task.await;
         }
         let preparing = tokio::spawn(parts.clone().prepare_at_last(deadline.moment()));
         let looked = last_look(&parts, self.intake.take(), index_is_known, deadline).await;
@@ -275,6 +285,27 @@ impl Parts {
     async fn plan(&self) -> Result<Plan, PlanError> {
         let store = self.context.store.as_ref();
         restore::plan(store, &self.upload_dir, &mut |row| self.scanner.note_stored(row)).await
+    }
+
+    /// What follows deletes, where they are to count.
+    fn deletes(&self) -> Option<Deletes> {
+        let settings = &self.context.settings;
+        let database = database_place(&settings.database.target);
+        let options = deletes::Options {
+            grace: settings.deletes.grace,
+            brake: settings.deletes.brake,
+            // A digest: in the upload directory the whole world may be able to read it.
+            identity: Digest::of(database.as_bytes()).to_string(),
+        };
+        settings.deletes.follows_the_app().then(|| {
+            Deletes::new(
+                options,
+                self.upload_dir.clone(),
+                self.context.store.clone(),
+                self.scanner.clone(),
+                self.context.health.clone(),
+            )
+        })
     }
 
     /// How files are restored, so that scans know of it.

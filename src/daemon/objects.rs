@@ -1,8 +1,10 @@
-//! The daemon's upkeep of the object store: our mark in it, and the removal of what is loose.
+//! The daemon's hourly upkeep: the history's purge, then the object store: our mark in it, and the removal of
+//! what is loose.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cleanup::purge;
 use crate::daemon::Parts;
 use crate::objects::{Neighbours, Objects, Pace, Stop, Trouble};
 
@@ -11,12 +13,17 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Runs until it is aborted. Begins when the restore is done, which needs the store more.
 pub async fn keep(parts: Arc<Parts>) {
-    let Some(objects) = parts.context.objects.clone() else { return };
     let mut progress = parts.progress.subscribe();
     let _ = tokio::time::timeout(HOUR, progress.wait_for(|progress| progress.finished)).await;
-    let mut upkeep = Upkeep { objects, told: None };
+    let mut upkeep = parts.context.objects.clone().map(|objects| Upkeep { objects, told: None });
     loop {
-        if let Err(error) = upkeep.once().await {
+        // First the history: what it lets go of becomes loose.
+        if let Err(error) = purge(parts.context.store.as_ref(), parts.context.keeping()).await {
+            tracing::debug!(event = "upkeep_failed", reason = %error, "the history, tried again in an hour");
+        }
+        if let Some(upkeep) = &mut upkeep
+            && let Err(error) = upkeep.once().await
+        {
             tracing::debug!(event = "upkeep_failed", reason = %error, "objects, tried again in an hour");
         }
         tokio::time::sleep(HOUR).await;

@@ -31,6 +31,9 @@ pub struct State {
     /// What the restore has left undone and why it stopped, when it has; it is tried again.
     #[serde(default)]
     pub restore_stopped: Option<String>,
+    /// Why deletes were not taken for meant, the last time.
+    #[serde(default)]
+    pub delete_brake: Option<String>,
     pub last_errors: Vec<LastError>,
 }
 
@@ -50,6 +53,7 @@ impl State {
             database_away: health.database_away(),
             restore_finished: parts.progress.borrow().finished,
             restore_stopped: health.restore_stopped(),
+            delete_brake: health.delete_brake(),
             last_errors: health.last_errors(),
         }
     }

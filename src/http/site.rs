@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::cleanup::Keeping;
 use crate::doctor::Patient;
 use crate::http::gate::Gate;
 use crate::model::UploadPath;
@@ -27,6 +28,8 @@ pub struct Site {
     pub gate: Arc<Gate>,
     /// Where everything is: `/partners/image-cache`; no `/` at its end, may be empty.
     pub prefix: String,
+    /// How long former entries are kept.
+    pub keeping: Keeping,
     /// What the doctor looks over.
     pub patient: Box<dyn Fn() -> Patient + Send + Sync>,
 }

@@ -73,6 +73,7 @@ struct Parts {
     watcher: Watcher,
     database_away: Option<String>,
     restore_stopped: Option<String>,
+    delete_brake: Option<String>,
     errors: VecDeque<LastError>,
     latencies: Latencies,
 }
@@ -133,6 +134,17 @@ impl Health {
     #[must_use]
     pub fn restore_stopped(&self) -> Option<String> {
         self.parts().restore_stopped.clone()
+    }
+
+    /// Says that deletes were not taken for meant, and why.
+    pub fn set_delete_brake(&self, reason: String) {
+        self.parts().delete_brake = Some(reason);
+    }
+
+    /// Why deletes were not taken for meant, the last time since the process started.
+    #[must_use]
+    pub fn delete_brake(&self) -> Option<String> {
+        self.parts().delete_brake.clone()
     }
 
     /// Notes that a file became safe at `now` (this machine's clock), so long after it was closed.

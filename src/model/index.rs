@@ -199,6 +199,11 @@ impl Index {
         self.known.contains_key(&key(path.as_str()))
     }
 
+    /// Forgets what is stored under this path: it no longer is.
+    pub fn forget(&mut self, path: &UploadPath) {
+        self.known.remove(&key(path.as_str()));
+    }
+
     fn content_look(&self, size: u64, mtime_ns: i64) -> u64 {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(size);

@@ -1,6 +1,7 @@
 //! The nouns of the program and the rules over them: pure code, without I/O, clock or runtime.
 
 pub mod base64;
+pub mod brake;
 pub mod calendar;
 pub mod digest;
 pub mod entry;

@@ -180,7 +180,7 @@ impl SelfTest {
         .map_err(|error| local(step, &error))?;
         let scanner = capture.scanner();
         let root = self.scratch.root().to_owned();
-        let intake = Intake::start(root, scanner.clone(), self.health.clone())
+        let intake = Intake::start(root, scanner.clone(), self.health.clone(), None)
             .map_err(|error| local(step, &error))?;
         let counters = &self.health.counters;
         let mut waits = Vec::new();

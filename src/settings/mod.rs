@@ -3,6 +3,7 @@
 //! What each one means, its unit and its default stand in `config/default.toml` and only there.
 
 mod database_url;
+mod deletes;
 mod error;
 mod http;
 mod layers;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use database_url::{
     Understood, UrlError, parse as parse_database_url, place as database_place, redact,
 };
+pub use deletes::{DeleteSettings, OnDelete};
 pub use error::SettingsError;
 pub use http::HttpSettings;
 pub use remote::{LargeFiles, RemoteFiles, RemoteSettings};
@@ -126,6 +128,10 @@ pub struct Settings {
     pub held_open: Duration,
     pub bytes_in_flight: ByteSize,
     pub readers: u32,
+    /// The settings `on_delete`, `delete_…` and `keep_deleted`.
+    pub deletes: DeleteSettings,
+    pub keep_versions: Duration,
+    pub most_versions: u32,
     pub boot_deadline: Duration,
     pub shutdown_limit: Duration,
     pub durable: Durable,
@@ -187,6 +193,9 @@ impl Settings {
             held_open: reader.duration("held_open", quiet..=secs(86_400))?,
             bytes_in_flight: bytes_in_flight(reader, inline_limit)?,
             readers: reader.number("readers", 1..=64)?,
+            deletes: deletes::read(reader)?,
+            keep_versions: reader.duration("keep_versions", Duration::ZERO..=deletes::LONGEST)?,
+            most_versions: reader.number("most_versions", 0..=1_000)?,
             boot_deadline: reader.duration("boot_deadline", Duration::ZERO..=secs(3_600))?,
             shutdown_limit: reader.duration("shutdown_limit", secs(1)..=secs(600))?,
             durable: reader.choice(

@@ -79,6 +79,19 @@ impl Root {
         }
     }
 
+    /// Whether there is nothing at all under this name: no file, no link, nothing that a link leads to. A
+    /// directory that has moved to another volume and left a link behind misses nothing.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from being known.
+    pub fn is_missing(&self, path: &UploadPath) -> io::Result<bool> {
+        match statat(self.beneath.fd(), path.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(false),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens a regular file for reading, without waiting and without touching its access time where
     /// that is allowed.
     ///

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::beneath::Beneath;
 use super::draft_name;
+use super::marker;
 use super::stat::{SkipReason, file_stat, file_type};
 use super::walk::{Seen, join, walk};
 use crate::model::upload_path::PathError;
@@ -47,7 +48,7 @@ pub struct Scanned {
 /// Goes through everything beneath the relative directory `beneath` (empty: the whole upload
 /// directory), in no particular order, and hands on what it finds until `each` breaks off.
 ///
-/// Symlinks are not followed, mounted file systems are entered, our own unfinished files are passed
+/// Symlinks are not followed, mounted file systems are entered, our own unfinished files and the marker are passed
 /// over without a word. A directory or file that vanishes during the walk is no error; neither is
 /// `beneath` being gone.
 ///
@@ -77,8 +78,9 @@ pub fn scan(
 /// What there is to tell about a name; nothing when it is gone, or ours.
 fn look(seen: Seen<'_>) -> Option<Found> {
     match seen {
-        Seen::Name { name, kind: FileType::RegularFile, .. }
-            if draft_name::is_one(name.to_bytes()) =>
+        Seen::Name { parent, name, kind: FileType::RegularFile, .. }
+            if draft_name::is_one(name.to_bytes())
+                || (parent.is_empty() && name.to_bytes() == marker::NAME.as_bytes()) =>
         {
             None
         }

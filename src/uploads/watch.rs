@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::draft_name;
 use super::limits::WatchError;
+use super::marker;
 use super::stat::SkipReason;
 use crate::model::UploadPath;
 use crate::model::upload_path::PathError;
@@ -47,8 +48,11 @@ pub enum Event {
     /// A new directory, whose files so far have given no events. First [`Watch::barrier`], then
     /// scan it, and nothing in it is missed.
     Directory(String),
-    /// Deleted or moved away: a file, or a directory with everything in it.
+    /// Deleted: a file, or a directory, whose files have told the same before.
     Removed(String),
+    /// Moved away, to elsewhere in the tree or out of it: a file, or a directory with everything in it. The
+    /// kernel's watcher does not say which.
+    MovedAway(String),
     /// A name that cannot be stored.
     Skipped {
         /// The path for people.
@@ -203,27 +207,30 @@ impl Translator {
             return None;
         }
         let path = event.paths.first()?.strip_prefix(&self.root).ok()?;
-        let departed = match event.kind {
-            EventKind::Remove(_) => true,
+        let departed: Option<fn(String) -> Event> = match event.kind {
+            EventKind::Remove(_) => Some(Event::Removed),
             EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                 // What a moved directory tells of itself has no tracker. It comes after its parent
                 // has told the same, and by then there may be something new of that name.
                 if event.attrs.tracker().is_none() && !path.as_os_str().is_empty() {
                     return None;
                 }
-                true
+                Some(Event::MovedAway)
             }
-            _ => false,
+            _ => None,
         };
         if path.as_os_str().is_empty() {
-            return departed.then_some(Event::RootGone);
+            return departed.map(|_| Event::RootGone);
+        }
+        if path == Path::new(marker::NAME) {
+            return None;
         }
         if path.file_name().is_some_and(|name| draft_name::is_one(name.as_encoded_bytes())) {
             return None;
         }
-        if departed {
+        if let Some(departed) = departed {
             // Of a name that is not text nothing was stored either.
-            return path.to_str().map(|path| Event::Removed(path.to_owned()));
+            return path.to_str().map(|path| departed(path.to_owned()));
         }
         let happened: fn(UploadPath) -> Event = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => Event::Closed,

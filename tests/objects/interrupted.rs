@@ -70,7 +70,7 @@ fn an_upload_that_is_under_way_keeps_its_object() {
         sandbox.ok(&["cache-all"]);
         let_go(&sandbox, "a.jpg");
         let environment = std::mem::take(&mut sandbox.environment);
-        sandbox.ok(&["cleanup", "--yes"]);
+        sandbox.ok(&["cleanup", "--yes", "--for-good"]);
         sandbox.environment = environment;
         assert_eq!((server.assets(), loose(&sandbox)), (1, 1), "{kind:?}");
 

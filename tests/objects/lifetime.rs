@@ -136,7 +136,7 @@ fn without_its_store_an_object_stays_and_it_is_said_where() {
     sandbox.ok(&["cache-all"]);
     let_go(&sandbox, "0.jpg");
     sandbox.environment.clear();
-    for args in [&["cleanup"] as &[_], &["cleanup", "--yes"]] {
+    for args in [&["cleanup"] as &[_], &["cleanup", "--yes", "--for-good"]] {
         let (code, said) = told(&sandbox, args);
         assert_eq!(code, Some(0), "{said}");
         let expected = format!("1 object of these entries stay in {}", place.base_url);
@@ -153,7 +153,7 @@ fn without_its_store_an_object_stays_and_it_is_said_where() {
     // As loose as before, once its own store is back: what was let go of meanwhile goes.
     sandbox.environment.clear();
     let_go(&sandbox, "1.jpg");
-    sandbox.ok(&["cleanup", "--yes"]);
+    sandbox.ok(&["cleanup", "--yes", "--for-good"]);
     sandbox.environment.clone_from(&place.environment);
     sandbox.ok(&["cleanup", "--yes"]);
     assert_eq!((place.objects(&sandbox).len(), loose(&sandbox)), (2, 0));

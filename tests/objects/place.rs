@@ -76,6 +76,11 @@ impl Place {
     pub fn sandbox(&self, kind: Kind) -> Sandbox {
         let mut sandbox = Sandbox::new(kind);
         sandbox.environment = self.environment.clone();
+        // These tests are about what becomes of objects once nothing refers to them, the history included.
+        sandbox.environment.extend(owned(&[
+            ("IMAGECACHED_KEEP_VERSIONS", "0s"),
+            ("IMAGECACHED_KEEP_DELETED", "0s"),
+        ]));
         sandbox
     }
 

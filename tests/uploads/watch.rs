@@ -198,7 +198,7 @@ fn t04_a_file_moved_in_is_seen() {
     fs::copy(other.path().join("f"), dir.path().join("d/other")).unwrap();
     fs::rename(dir.path().join("d/same"), dir.path().join("renamed")).unwrap();
     follower.until_seen(3);
-    follower.until(&Event::Removed("d/same".to_owned()));
+    follower.until(&Event::MovedAway("d/same".to_owned()));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn t05_a_moved_directory_is_seen_with_its_files() {
         fs::rename(dir.path().join("a"), dir.path().join("b")).unwrap();
         follower.until_seen(100);
         assert!(follower.files.iter().all(|name| name.starts_with("b/")));
-        follower.until(&Event::Removed("a".to_owned()));
+        follower.until(&Event::MovedAway("a".to_owned()));
         // It is watched under its new name.
         fs::write(dir.path().join("b/deep/new"), "x").unwrap();
         follower.until_seen(101);
@@ -272,7 +272,7 @@ fn links_rights_and_deletes_are_told() {
     drop(File::options().write(true).open(root.join("linked")).unwrap());
     assert_eq!(next(), Event::Closed(path("linked")));
     fs::rename(root.join("linked"), outside.path().join("away")).unwrap();
-    assert_eq!(next(), Event::Removed("linked".to_owned()));
+    assert_eq!(next(), Event::MovedAway("linked".to_owned()));
     fs::create_dir(root.join("d")).unwrap();
     assert_eq!(next(), Event::Directory("d".to_owned()));
     fs::remove_dir(root.join("d")).unwrap();

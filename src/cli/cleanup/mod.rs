@@ -9,12 +9,14 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use crate::cleanup::{Candidates, CleanupError, carry_out, find};
+use crate::cleanup::{Candidates, CleanupError, Destination, carry_out, find, kept_until, purge};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::ByteSize;
+use crate::model::Timestamp;
 use crate::objects::{Objects, Trouble};
+use crate::store::Purged;
 
 #[derive(Debug, Args)]
 pub struct Cleanup {
@@ -27,6 +29,9 @@ pub struct Cleanup {
     /// Instead, forget a database that shared the object store and is gone: `doctor` has its name
     #[arg(long, value_name = "NAME", conflicts_with_all = ["days", "orphans"])]
     forget_database: Option<String>,
+    /// Not into the trash: what goes cannot be taken back
+    #[arg(long, conflicts_with_all = ["orphans", "forget_database"])]
+    for_good: bool,
     /// Do it; without this flag the command only shows what it would do
     #[arg(long)]
     yes: bool,
@@ -53,15 +58,32 @@ impl Cleanup {
     }
 
     async fn remove(&self, context: &Context, candidates: &Candidates) -> Result<Exit, Failure> {
-        let removed = carry_out(context.store.as_ref(), candidates).await?;
+        let (store, keeping) = (context.store.as_ref(), context.keeping());
+        let to = keeping.destination(self.for_good);
+        let removed = carry_out(store, candidates, to).await?;
+        let purged = purge(store, keeping).await?;
         let objects = objects::remove(context, candidates).await;
         if self.json {
             let mut result = self.result(candidates, removed);
             result["objects"] = objects.json();
+            result["kept_until"] = match to {
+                Destination::Trash => kept_until(keeping.trash).to_string().into(),
+                Destination::Nowhere => serde_json::Value::Null,
+            };
+            result["purged"] = json!({ "versions": purged.versions, "trashed": purged.trashed });
             output::json(&result)?;
         } else {
             let bytes = ByteSize(candidates.bytes());
             output::line(&format!("{removed} entries removed ({bytes})"))?;
+            if removed > 0 && to == Destination::Trash {
+                output::line(&kept(kept_until(keeping.trash)))?;
+            }
+            let Purged { versions, trashed } = purged;
+            if versions + trashed > 0 {
+                output::line(&format!(
+                    "purged for good, as their time was over: {trashed} in the trash, {versions} versions"
+                ))?;
+            }
             objects.tell()?;
         }
         Ok(objects.exit())
@@ -106,6 +128,11 @@ impl Cleanup {
             "in_use": candidates.in_use.len(),
         })
     }
+}
+
+/// How long what was just removed can be taken back.
+pub fn kept(until: Timestamp) -> String {
+    format!("kept in the trash until {until}: `imagecached undelete PATH` gives one back")
 }
 
 fn configured(context: &Context) -> Result<&Arc<Objects>, Failure> {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::cleanup::{CleanupError, carry_out as remove, find};
+use crate::cleanup::{CleanupError, carry_out as remove, find, purge};
 use crate::http::{Problem, Site};
 
 use super::change::Change;
@@ -31,6 +31,8 @@ struct Page<'p> {
     /// There is an upload directory here, without which nobody can tell what is in use.
     guarded: bool,
     days: u32,
+    /// Whether it can be taken back.
+    afterwards: String,
     /// The answer to the question; `None` until it is asked.
     found: Option<Found>,
 }
@@ -77,7 +79,9 @@ pub async fn page(
         _ => None,
     };
     let days = asked.unwrap_or(DAYS);
-    let page = Page { frame: &frame, guarded: site.guard.is_some(), days, found };
+    let afterwards =
+        trash_keeps(&site, &frame).unwrap_or_else(|| frame.t.cleanup_for_ever.to_owned());
+    let page = Page { frame: &frame, guarded: site.guard.is_some(), days, afterwards, found };
     Ok(show(StatusCode::OK, &frame, &page))
 }
 
@@ -91,11 +95,19 @@ pub async fn carry_out(
     let days = days.ok_or_else(|| Problem::bad_request("days: how many?"))?;
     // What is used since the page was made is not among them any more.
     let candidates = find(site.store.as_ref(), guard.upload_dir(), days).await?;
-    let removed = remove(site.store.as_ref(), &candidates).await?;
+    let to = site.keeping.destination(false);
+    let removed = remove(site.store.as_ref(), &candidates, to).await?;
+    purge(site.store.as_ref(), site.keeping).await?;
     remove_loose_objects(&site);
     tracing::info!(event = "removed", removed, days, "entries removed from the admin panel");
     let to = format!("{}/admin/cleanup/", site.prefix);
     Ok(done(&site, &headers, &to, &Message::Cleaned(removed)))
+}
+
+/// How long what goes can be taken back; `None` where it cannot.
+pub fn trash_keeps(site: &Site, frame: &Frame) -> Option<String> {
+    let days = site.keeping.trash.as_secs().div_ceil(24 * 3600);
+    (days > 0).then(|| (frame.t.trash_keeps)(&(frame.t.days_count)(days)))
 }
 
 impl From<CleanupError> for Problem {

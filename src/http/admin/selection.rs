@@ -14,6 +14,7 @@ use crate::objects::Pace;
 use crate::store::ListQuery;
 
 use super::change::Change;
+use super::cleanup::trash_keeps;
 use super::entries::{Row, presence};
 use super::fields::Fields;
 use super::frame::{Frame, Tab, done, show, way_back};
@@ -101,7 +102,9 @@ pub async fn confirm(
         Deed::CacheAgain => ((text.cache_title)(count), text.cache_explained, text.cache_button),
         Deed::Delete => ((text.delete_title)(count), text.delete_explained, text.delete_button),
     };
+    let trash = trash_keeps(&site, &frame).filter(|_| deed == Deed::Delete);
     let warning = match (deed, &site.guard) {
+        _ if trash.is_some() => trash,
         (Deed::Delete, None) => Some(text.delete_unknown.to_owned()),
         (Deed::Delete, Some(_)) if absent > 0 => Some((text.delete_last_copies)(absent)),
         (Deed::CacheAgain, Some(_)) if absent > 0 => Some((text.cache_absent)(absent)),
@@ -141,7 +144,8 @@ pub async fn carry_out(
         _ if ids.is_empty() => Message::NothingSelected,
         Deed::Delete => {
             let chosen = Candidates { entries, ..Candidates::default() };
-            let removed = remove(site.store.as_ref(), &chosen).await?;
+            let to = site.keeping.destination(false);
+            let removed = remove(site.store.as_ref(), &chosen, to).await?;
             remove_loose_objects(&site);
             tracing::info!(event = "removed", removed, "entries removed from the admin panel");
             Message::Deleted(removed)

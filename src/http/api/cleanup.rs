@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::cleanup::{CleanupError, carry_out, find};
+use crate::cleanup::{CleanupError, Destination, carry_out, find, kept_until, purge};
 use crate::http::Problem;
 use crate::http::api::Api;
 use crate::http::api::ask::{Asked, Refusals, yes};
@@ -33,6 +33,10 @@ pub struct What {
     #[serde(default = "yes")]
     #[param(default = true)]
     dry_run: bool,
+    /// Not into the trash: what goes cannot be taken back.
+    #[serde(default)]
+    #[param(default = false)]
+    for_good: bool,
 }
 
 /// What a cleanup has removed, or would.
@@ -42,6 +46,9 @@ pub struct Cleaned {
     pub dry_run: bool,
     /// Entries that are gone now.
     pub removed: u64,
+    /// Until when they can be taken back from the trash, about; null where they go for good.
+    #[schema(example = "2026-06-05T07:08:09Z")]
+    pub kept_until: Option<String>,
     /// Entries that are to go.
     pub count: u64,
     /// The first 500 of them.
@@ -70,7 +77,7 @@ pub struct Cleaned {
 )]
 pub async fn cleanup(
     State(api): State<Arc<Api>>,
-    Asked(What { days, dry_run }): Asked<What>,
+    Asked(What { days, dry_run, for_good }): Asked<What>,
 ) -> Result<Json<Cleaned>, Problem> {
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Problem::bad_request(format!("days: {days} is not between 1 and {MOST_DAYS}")));
@@ -78,14 +85,21 @@ pub async fn cleanup(
     let guard = api.site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;
     let store = &*api.site.store;
     let candidates = find(store, guard.upload_dir(), days).await.map_err(refused)?;
-    let removed = if dry_run { 0 } else { carry_out(store, &candidates).await.map_err(refused)? };
-    if removed > 0 {
-        api.remove_loose_objects();
+    let to = api.site.keeping.destination(for_good);
+    let mut removed = 0;
+    if !dry_run {
+        removed = carry_out(store, &candidates, to).await.map_err(refused)?;
+        let purged = purge(store, api.site.keeping).await?;
+        if removed + purged.versions + purged.trashed > 0 {
+            api.remove_loose_objects();
+        }
     }
+    let to_trash = to == Destination::Trash;
     Ok(Json(Cleaned {
         days,
         dry_run,
         removed,
+        kept_until: to_trash.then(|| kept_until(api.site.keeping.trash).to_string()),
         count: candidates.entries.len() as u64,
         bytes: candidates.bytes(),
         in_use: candidates.in_use.len() as u64,

@@ -62,6 +62,8 @@ pub struct Daemon {
     /// Files to restore; null before there is a plan.
     pub restore_planned: Option<u64>,
     pub restore_finished: bool,
+    /// Why deletes were not taken for meant, the last time since the start.
+    pub delete_brake: Option<String>,
     pub last_errors: Vec<Fault>,
 }
 
@@ -140,6 +142,7 @@ fn daemon(guard: &dyn Guard, health: &Health) -> Daemon {
         damaged_entries: Counters::get(&counters.damaged_entries),
         watcher: health.watcher().into(),
         database_away: health.database_away(),
+        delete_brake: health.delete_brake(),
         restore_planned: state.restore_planned,
         restore_finished: state.restore_finished,
         last_errors: faults(health),

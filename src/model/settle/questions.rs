@@ -52,7 +52,12 @@ impl Settle {
     /// When the longest waiting file was noticed.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
-        self.files.values().map(|file| file.since).min()
+        self.noticed().min()
+    }
+
+    /// When the files were noticed, in no certain order.
+    pub fn noticed(&self) -> impl Iterator<Item = Instant> {
+        self.files.values().map(|file| file.since)
     }
 
     /// Files that may become safe by waiting: not those that have failed, nor those that a writer

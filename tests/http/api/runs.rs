@@ -38,7 +38,14 @@ fn runs_do_what_the_commands_do() {
     assert_eq!(done["removed"], 1);
     assert_eq!(server.sandbox.paths(), ["b/c.txt"]);
     let id = server.id_of("b/c.txt");
+    assert!(done["kept_until"].as_str().unwrap().ends_with('Z'), "{done}");
     assert_eq!(server.call("DELETE", &format!("/entries/{id}/")).status, 204);
+    let trashed = || server.sandbox.ok(&["list", "--trashed"]);
+    assert_eq!(trashed().lines().count(), 2);
+    server.sandbox.ok(&["undelete", "b/c.txt"]);
+    let again = server.id_of("b/c.txt");
+    assert_eq!(server.call("DELETE", &format!("/entries/{again}/?for_good=true")).status, 204);
+    assert_eq!(trashed().lines().count(), 1, "past the trash");
     server.read(&format!("/entries/{id}/")).problem(404);
     server.end();
 }

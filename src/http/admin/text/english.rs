@@ -190,7 +190,7 @@ pub static ENGLISH: Texts = Texts {
         ),
     },
     delete_title: |selected| format!("Delete {}?", entries(selected)),
-    delete_explained: "The entries are removed from the database. Files on the disk are left alone, and are \
+    delete_explained: "The entries leave the cache. Files on the disk are left alone, and are \
                        stored again within the hour.",
     delete_button: |selected| format!("Delete {}", entries(selected)),
     delete_last_copies: |absent| match absent {
@@ -263,6 +263,7 @@ pub static ENGLISH: Texts = Texts {
                          removed here. Ask the process beside the app.",
     cleanup_do: |count| format!("Remove {}", entries(count)),
     cleanup_for_ever: "Their files are on no disk here: this cannot be undone.",
+    trash_keeps: |days| format!("What goes stays in the trash for {days}, and can be taken back."),
     in_use: |count| match count {
         0 => String::new(),
         1 => "1 more was not accessed for so long, but is on the disk and stays.".into(),

@@ -217,6 +217,8 @@ pub struct Texts {
     pub cleanup_impossible: &'static str,
     pub cleanup_do: Counted,
     pub cleanup_for_ever: &'static str,
+    /// What goes can be taken back for so many days.
+    pub trash_keeps: fn(&str) -> String,
     pub in_use: Counted,
     pub cleaned: Counted,
 

@@ -189,7 +189,7 @@ pub static PERSIAN: Texts = Texts {
         format!("{} روی دیسک نیست و نسخهٔ ذخیره‌شدهٔ آن دست‌نخورده می‌ماند.", files(absent))
     },
     delete_title: |selected| format!("{} حذف شود؟", files(selected)),
-    delete_explained: "این فایل‌ها از پایگاه داده حذف می‌شوند. به فایل‌های روی دیسک دست زده نمی‌شود و تا \
+    delete_explained: "این فایل‌ها از میان فایل‌های ذخیره‌شده برداشته می‌شوند. به فایل‌های روی دیسک دست زده نمی‌شود و تا \
                        یک ساعت بعد دوباره ذخیره می‌شوند.",
     delete_button: |selected| format!("حذف {}", files(selected)),
     delete_last_copies: |absent| {
@@ -259,6 +259,7 @@ pub static PERSIAN: Texts = Texts {
                          نمی‌شود. این کار را به پردازهٔ کنار برنامهٔ خود بسپارید.",
     cleanup_do: |count| format!("حذف {}", files(count)),
     cleanup_for_ever: "این فایل‌ها روی دیسک هم نیستند: این کار برگشت‌پذیر نیست.",
+    trash_keeps: |days| format!("هر چه برود تا {days} در سطل زباله می‌ماند و می‌توان آن را پس گرفت."),
     in_use: |count| match count {
         0 => String::new(),
         _ => format!("{} دیگر هم همین مدت استفاده نشده، ولی روی دیسک است و می‌ماند.", files(count)),
