@@ -21,8 +21,13 @@ use tokio::sync::{Notify, oneshot};
 /// construction (see [`Watch::barrier`]); this one is for file systems that break the construction.
 const SECOND_LOOK: Duration = Duration::from_millis(200);
 
-/// How often a watcher that cannot work is tried again.
-const REVIVE: Duration = Duration::from_secs(60);
+/// A watcher that cannot work is tried again after so long, then after twice as long, and at most after the
+/// second. Limits of the kernel are often used up for a short time only: while two containers of one
+/// deploy run side by side. Setting the watches of a large tree in vain costs as much as a scan of it.
+const REVIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
+/// How often an upload directory that is gone is looked for.
+const LOOK_FOR_ROOT: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 enum Message {
@@ -82,6 +87,7 @@ impl Intake {
             watch: None,
             watched: None,
             revive_at: Instant::now(),
+            revive_in: REVIVE.0,
             second_looks: Vec::new(),
             lost_at: Instant::now(),
             scan_due: scan_due.clone(),
@@ -134,6 +140,8 @@ struct Worker {
     /// Which directory it is set on.
     watched: Option<(u64, u64)>,
     revive_at: Instant,
+    /// How long the next try waits that follows one in vain.
+    revive_in: Duration,
     /// New directories, and when to walk over them again; the earliest first.
     second_looks: Vec<(Instant, String)>,
     /// What happened before may have been missed.
@@ -283,6 +291,7 @@ impl Worker {
                     tracing::info!(event = "watching", root = %self.root.display(), "watching");
                 }
             }
+            Err(WatchError::Gone) => self.lose(WatchError::Gone.to_string()),
             Err(error) => self.degrade(&error),
         }
     }
@@ -305,7 +314,7 @@ impl Worker {
 
     fn lose(&mut self, reason: String) {
         self.watch = None;
-        self.revive_at = Instant::now() + Duration::from_millis(500);
+        self.revive_at = Instant::now() + LOOK_FOR_ROOT;
         if self.health.set_watcher(Watcher::Degraded(reason.clone())) {
             tracing::error!(
                 event = "degraded",
@@ -316,8 +325,12 @@ impl Worker {
     }
 
     fn degrade(&mut self, error: &WatchError) {
-        self.watch = None;
-        self.revive_at = Instant::now() + REVIVE;
+        // One that did not stand for long, time and again, must not fill the log.
+        if self.watch.take().is_some() && self.lost_at.elapsed() >= REVIVE.1 {
+            self.revive_in = REVIVE.0;
+        }
+        self.revive_at = Instant::now() + self.revive_in;
+        self.revive_in = (self.revive_in * 2).min(REVIVE.1);
         let reason = error.to_string();
         if self.health.set_watcher(Watcher::Degraded(reason.clone())) {
             tracing::warn!(event = "degraded", reason, "new files are found by scanning only");
@@ -328,14 +341,13 @@ impl Worker {
         if self.watch.is_some() || Instant::now() < self.revive_at {
             return;
         }
-        self.revive_at = Instant::now() + REVIVE;
-        if self.root.is_dir() {
-            self.watch();
-            if self.watch.is_some() {
-                self.scan_due.notify_one();
-            }
-        } else {
-            self.revive_at = Instant::now() + Duration::from_millis(500);
+        if !self.root.is_dir() {
+            self.revive_at = Instant::now() + LOOK_FOR_ROOT;
+            return;
+        }
+        self.watch();
+        if self.watch.is_some() {
+            self.scan_due.notify_one();
         }
     }
 

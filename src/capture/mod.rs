@@ -89,8 +89,8 @@ pub(crate) struct Shared {
     /// Held by a scan that somebody waits for.
     scanning: Arc<tokio::sync::Mutex<()>>,
     limits: trouble::Limits,
-    /// When this began, nanoseconds since 1970.
-    started_ns: i64,
+    /// When this began.
+    started: Instant,
     budget: Arc<Semaphore>,
 }
 
@@ -159,7 +159,7 @@ impl Capture {
             last_scan: Mutex::default(),
             scanning: Arc::default(),
             limits: trouble::Limits::default(),
-            started_ns: reader::now_ns(),
+            started: Instant::now(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();

@@ -1,4 +1,8 @@
 //! The line of files that wait to be captured, shared between those who notice and those who read.
+//!
+//! The order is fair (see `model/settle/line.rs`): new uploads are served between a backlog, whether a flood of events
+//! or a scan has brought it. A scan fills three quarters of the room and then waits, so that there is
+//! always room for what the watcher tells.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +16,13 @@ use crate::model::settle::{Due, Outcome, Rules, Settle, Sign};
 
 /// The first wait for a database that is away, and the longest. A database that comes back is
 /// noticed within the longest one.
-const AWAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const AWAY: Waits = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The same for one that answers and takes nothing more: room is made by people, and each try sends a whole
+/// file, which a server that is full writes and throws away.
+const FULL: Waits = (Duration::from_secs(1), Duration::from_secs(30));
+
+type Waits = (Duration, Duration);
 
 /// As many names of unsaved files are reported.
 const EXAMPLES: usize = 5;
@@ -98,11 +108,11 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// As [`Queue::note`], but waits for room first: for scans, which can wait. Returns false when
-    /// the queue is closed.
+    /// As [`Queue::note`], but waits first until there is room, and room to spare for the watcher: for
+    /// scans, which can wait. Returns false when the queue is closed.
     pub fn note_when_room(&self, path: UploadPath, sign: Sign) -> bool {
         let mut state = self.state();
-        while state.settle.is_full() && !state.settle.contains(&path) && !state.closed {
+        while state.settle.is_crowded() && !state.settle.contains(&path) && !state.closed {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.closed {
@@ -114,10 +124,10 @@ impl Queue {
         true
     }
 
-    /// Whether something had no room and there is room again: a scan is due. Answers yes once.
+    /// Whether something had no room and there is room again for a scan, which is due. Answers yes once.
     pub fn take_missed(&self) -> bool {
         let mut state = self.state();
-        let due = state.missed && !state.settle.is_full();
+        let due = state.missed && !state.settle.is_crowded();
         state.missed &= !due;
         due
     }
@@ -217,9 +227,9 @@ impl Queue {
         self.progress.notify_waiters();
     }
 
-    /// The database is away: holds everything back, but for one file at a time that tries again.
-    /// Returns when it will.
-    pub fn database_away(&self) -> Instant {
+    /// The database is away, or takes nothing more (`full`): holds everything back, but for one file at a
+    /// time that tries again. Returns when it will.
+    pub fn database_away(&self, full: bool) -> Instant {
         let mut state = self.state();
         let now = Instant::now();
         let waits = match &state.away {
@@ -228,7 +238,8 @@ impl Queue {
             Some(away) => away.waits + 1,
             None => 0,
         };
-        let wait = AWAY.0.saturating_mul(1 << waits.min(10)).min(AWAY.1);
+        let (first, most) = if full { FULL } else { AWAY };
+        let wait = first.saturating_mul(1 << waits.min(10)).min(most);
         let retry_at = now + wait;
         state.away = Some(Away { waits, retry_at, probe: None });
         retry_at

@@ -19,6 +19,10 @@ use crate::uploads::{OpenError, OpenFile};
 /// Memory that a file takes from the budget besides its contents: the row, its path, its bookkeeping.
 const OVERHEAD: u64 = 1_024;
 
+/// As many files stand between readers and writers at most, however small they are: what is read is in
+/// nobody's order any more, and a new upload comes behind all of it.
+const MOST_READY: u32 = 1_024;
+
 /// The unit of the budget, in bytes.
 const PERMIT_BYTES: u64 = 1_024;
 
@@ -186,7 +190,8 @@ impl Reader {
     }
 
     fn permit(&self, bytes: u64) -> OwnedSemaphorePermit {
-        let wanted = permits(bytes).clamp(1, self.all_permits);
+        let least = (self.all_permits / MOST_READY).max(1);
+        let wanted = permits(bytes).clamp(least, self.all_permits);
         let budget = self.shared.budget.clone();
         self.runtime
             .block_on(budget.acquire_many_owned(wanted))

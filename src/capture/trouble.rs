@@ -7,11 +7,12 @@ use crate::capture::Shared;
 use crate::model::health::Counters;
 use crate::model::log_limit::{LogLimit, Suppressed};
 use crate::model::{Timestamp, UploadPath};
-use crate::store::StoreError;
+use crate::store::{StoreError, Trouble};
 
 /// The gaps between lines about files that fail, and between lines about a database that comes and
-/// goes: at most some sixty lines an hour for each.
-const GAPS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// goes: for each some 35 lines an hour, so that all together, with whatever else is told of a trouble
+/// that lasts, stay below two hundred.
+const GAPS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(120));
 
 /// As many files that are left out are told as warnings.
 const TOLD_ALOUD: u64 = 50;
@@ -65,7 +66,8 @@ pub fn object_refused(shared: &Shared, path: &UploadPath, reason: &str) {
 
 /// The database does not answer: holds the queue back, and tells it once for each time that it goes.
 pub fn database_away(shared: &Shared, error: &StoreError) {
-    shared.queue.database_away();
+    let full = error.trouble == Trouble::Full;
+    shared.queue.database_away(full);
     let reason = error.to_string();
     let was_away = shared.health.set_database_away(Some(reason.clone()));
     shared.health.note_error(now(), reason.clone());
@@ -74,13 +76,13 @@ pub fn database_away(shared: &Shared, error: &StoreError) {
     }
     if let Some(Suppressed(left_out)) = allow(&shared.limits.database) {
         let unsaved = shared.queue.unsaved().0;
-        tracing::warn!(
-            event = "database_away",
-            unsaved,
-            reason,
-            left_out,
-            "uploads stay on the disk until the database answers"
-        );
+        let told = match full {
+            true => {
+                "THE DATABASE TAKES NOTHING MORE: uploads stay on the disk, unsaved, until it does"
+            }
+            false => "uploads stay on the disk until the database answers",
+        };
+        tracing::warn!(event = "database_away", unsaved, reason, left_out, "{told}");
     }
 }
 
@@ -101,4 +103,27 @@ pub fn database_back(shared: &Shared) {
 pub fn now() -> Timestamp {
     let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing else than these limits and a reminder each ten minutes is told while it lasts, and a restore
+    /// that is tried again writes twenty lines (see `daemon/unfinished.rs`).
+    #[test]
+    fn t28_an_hour_of_every_trouble_at_once_makes_fewer_than_200_lines() {
+        let start = Instant::now();
+        let limits = Limits::default();
+        let kinds = [limits.failures, limits.database, limits.objects, limits.returns];
+        let lines: usize = kinds
+            .into_iter()
+            .map(|limit| {
+                let mut limit = limit.into_inner().unwrap();
+                let tries = (0..36_000).map(|n| start + Duration::from_millis(n * 100));
+                tries.filter(|now| limit.allow(*now).is_some()).count()
+            })
+            .sum();
+        assert!(lines + 6 + 20 < 200, "{lines} lines in an hour");
+    }
 }

@@ -201,8 +201,10 @@ impl Writer {
         match seen.closed {
             Some(closed) => closed.elapsed(),
             None => {
-                let since = stat.ctime_ns.max(self.shared.started_ns);
-                Duration::from_nanos(now_ns().saturating_sub(since).try_into().unwrap_or(0))
+                let age = now_ns().saturating_sub(stat.ctime_ns);
+                // The clock may have jumped since; the time that we have been here does not.
+                let here = self.shared.started.elapsed();
+                Duration::from_nanos(age.try_into().unwrap_or(0)).min(here)
             }
         }
     }

@@ -156,6 +156,7 @@ impl Context {
                 watcher: state.watcher,
                 database_away: state.database_away,
                 restore_finished: state.restore_finished,
+                restore_stopped: state.restore_stopped,
                 damaged_entries: state.damaged_entries,
                 last_errors: state.last_errors,
             }),

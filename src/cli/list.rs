@@ -85,6 +85,7 @@ impl List {
             path: None,
             ids: None,
             after: None,
+            before: None,
             mime: self.mime.clone(),
             payload: self.payload.map(|payload| match payload {
                 Payload::Inline => PayloadKind::Inline,
@@ -104,6 +105,7 @@ impl List {
             descending: self.reverse,
             limit: self.limit,
             offset: self.offset,
+            count_up_to: None,
         }
     }
 }

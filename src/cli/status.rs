@@ -148,6 +148,9 @@ fn as_text(
     if let Some(reason) = &daemon.database_away {
         lines.push(format!("THE DATABASE IS AWAY: {reason}"));
     }
+    if let Some(reason) = &daemon.restore_stopped {
+        lines.push(format!("DEGRADED, THE RESTORE HAS STOPPED AND IS TRIED AGAIN: {reason}"));
+    }
     lines.extend(daemon.last_errors.iter().map(|error| format!("{}  {}", error.at, error.text)));
     lines.join("\n")
 }

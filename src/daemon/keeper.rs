@@ -4,17 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::capture::intake::Intake;
-use crate::daemon::{Begun, Parts, objects};
+use crate::daemon::{Begun, Parts, objects, unfinished};
 use crate::model::health::{Counters, Watcher};
-use crate::restore::PlanError;
+use crate::restore::{PlanError, Report};
 use crate::store::{StoreError, Trouble};
 
 /// Without a watcher, scans are the only eyes.
 const DEGRADED_INTERVAL: Duration = Duration::from_secs(5);
-
-/// A restore that could not be finished (disk full, object store away) is tried again after so long,
-/// and at most.
-const RESTORE_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
 /// The first wait for the database, and the longest.
 const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -47,21 +43,18 @@ impl Keeper {
             return self.scan_for_ever().await;
         }
         let restoring = self.begun.restore.take();
+        let mut outcome = None;
         if !self.begun.restored && restoring.is_none() {
             // A first try in the foreground of this task: the scan needs the index that it reads.
-            self.restore_once().await;
+            outcome = Some(Ok(self.restore_once().await));
         }
-        let parts = self.parts.clone();
+        let (parts, restored) = (self.parts.clone(), self.begun.restored);
         let finishing = tokio::spawn(async move {
-            let mut complete = match restoring {
-                Some(restoring) => matches!(restoring.await, Ok(Ok(r)) if r.left.is_empty()),
-                None => parts.progress.borrow().finished,
-            };
-            let mut wait = RESTORE_RETRY.0;
-            while !complete {
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(RESTORE_RETRY.1);
-                complete = matches!(parts.clone().restore().await, Ok(r) if r.left.is_empty());
+            if let Some(restoring) = restoring {
+                outcome = restoring.await.ok();
+            }
+            if !restored {
+                unfinished::finish(parts, outcome).await;
             }
         });
         let _finishing = AbortOnDrop(finishing);
@@ -79,11 +72,14 @@ impl Keeper {
         self.parts.scanner.note_database_back();
     }
 
-    async fn restore_once(&self) {
+    async fn restore_once(&self) -> Report {
         let mut wait = DATABASE_RETRY.0;
-        // Only the plan can fail; without it there is no index, and a scan would read every file.
-        while let Err(error) = self.parts.clone().restore().await {
-            self.tell_restore_failed(&error);
+        loop {
+            // Only the plan can fail; without it there is no index, and a scan would read every file.
+            match self.parts.clone().restore().await {
+                Ok(report) => return report,
+                Err(error) => self.tell_restore_failed(&error),
+            }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }

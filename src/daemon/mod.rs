@@ -10,6 +10,7 @@ mod last_look;
 mod objects;
 mod state_file;
 pub mod summary;
+mod unfinished;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -234,6 +235,12 @@ impl Parts {
         self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
         let finished = report.left.is_empty();
+        let stopped = report.stopped.as_ref().filter(|_| !finished).map(|stop| {
+            let left = report.left.len();
+            let (files, are) = if left == 1 { ("file", "is") } else { ("files", "are") };
+            format!("{left} {files} that the cache holds {are} not on disk yet: {stop}")
+        });
+        self.context.health.set_restore_stopped(stopped);
         self.progress.send_replace(RestoreProgress { finished, ..progress });
         Ok((plan, report))
     }

@@ -28,6 +28,9 @@ pub struct State {
     /// Why the database is away, when it is.
     pub database_away: Option<String>,
     pub restore_finished: bool,
+    /// What the restore has left undone and why it stopped, when it has; it is tried again.
+    #[serde(default)]
+    pub restore_stopped: Option<String>,
     pub last_errors: Vec<LastError>,
 }
 
@@ -46,6 +49,7 @@ impl State {
             watcher: health.watcher(),
             database_away: health.database_away(),
             restore_finished: parts.progress.borrow().finished,
+            restore_stopped: health.restore_stopped(),
             last_errors: health.last_errors(),
         }
     }

@@ -8,6 +8,7 @@ use crate::capture::Capture;
 use crate::daemon::{Parts, state_file};
 use crate::model::ByteSize;
 use crate::model::health::Counters;
+use crate::model::log_limit::LogLimit;
 use crate::model::plan::Plan;
 use crate::process::service_manager;
 use crate::restore::Report;
@@ -18,6 +19,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often captured files are summed up in the log.
 const SUMMARY: Duration = Duration::from_secs(30);
 
+/// The gaps between lines about a restore that goes on.
+const PROGRESS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
 /// How often a database that is away is mentioned again.
 const REMINDER: Duration = Duration::from_secs(600);
 
@@ -26,7 +30,9 @@ pub async fn run(parts: Arc<Parts>) {
     let counters = &parts.context.health.counters;
     let mut told = (0, 0, Instant::now());
     let mut reminded = Instant::now();
-    let mut progress_told = Instant::now();
+    let mut progress_told = (0, LogLimit::new(PROGRESS.0, PROGRESS.1));
+    // Most restores are over before there is anything to say.
+    progress_told.1.allow(Instant::now());
     let mut state = state_file::Writer::default();
     loop {
         tokio::time::sleep(TICK).await;
@@ -46,10 +52,12 @@ pub async fn run(parts: Arc<Parts>) {
             told = (now.0, now.1, Instant::now());
         }
         let progress = *parts.progress.borrow();
+        // One that has stopped, or waits for the database, makes no lines.
         if let (Some(planned @ 1..), false) = (progress.planned, progress.finished)
-            && progress_told.elapsed() >= Duration::from_secs(5)
+            && progress_told.0 != Counters::get(&counters.restored_files)
+            && progress_told.1.allow(Instant::now()).is_some()
         {
-            progress_told = Instant::now();
+            progress_told.0 = Counters::get(&counters.restored_files);
             let files = progress.restored(counters);
             tracing::info!(event = "restore_progress", files, planned, "restoring");
         }

@@ -15,6 +15,8 @@ pub struct Daemon {
     /// Why the database is away, when it is.
     pub database_away: Option<String>,
     pub restore_finished: bool,
+    /// What the restore has left undone, and why it stopped, when it has.
+    pub restore_stopped: Option<String>,
     pub damaged_entries: u64,
     pub last_errors: Vec<LastError>,
 }
@@ -64,8 +66,15 @@ fn judge(daemon: &Daemon) -> Vec<Finding> {
             );
         }
     }
-    if !daemon.restore_finished {
-        findings.push(Finding::note("daemon.restore", "its restore is not finished"));
+    match &daemon.restore_stopped {
+        Some(reason) => findings.push(
+            Finding::error("daemon.restore", format!("its restore has stopped: {reason}"))
+                .cure("once that is mended it goes on by itself, within ten minutes at most"),
+        ),
+        None if !daemon.restore_finished => {
+            findings.push(Finding::note("daemon.restore", "its restore is not finished"));
+        }
+        None => {}
     }
     if daemon.damaged_entries > 0 {
         let entries = count(daemon.damaged_entries, "damaged entry", "damaged entries");
@@ -107,6 +116,7 @@ mod tests {
             watcher: Watcher::Watching,
             database_away: None,
             restore_finished: true,
+            restore_stopped: None,
             damaged_entries: 0,
             last_errors: Vec::new(),
         };
@@ -118,6 +128,7 @@ mod tests {
             watcher: Watcher::Degraded("no inotify instance is left".into()),
             database_away: Some("connection refused".into()),
             restore_finished: false,
+            restore_stopped: Some("the disk is full".into()),
             damaged_entries: 1,
             last_errors: vec![LastError { at, text: "cannot read a.jpg".into() }],
         };
@@ -135,7 +146,8 @@ mod tests {
                                          cure: see database.reachable; do not stop the container before the database is back
         ! warning  daemon.watcher        DEGRADED, files are found by scanning only: no inotify instance is left
                                          cure: see watcher.limits and watcher.probe; it tries again every minute
-        • note     daemon.restore        its restore is not finished
+        ✗ error    daemon.restore        its restore has stopped: the disk is full
+                                         cure: once that is mended it goes on by itself, within ten minutes at most
         ! warning  daemon.damaged        its restore has met 1 damaged entry
                                          cure: imagecached doctor --deep names them
         • note     daemon.last_errors    2026-01-01T00:00:00Z: cannot read a.jpg

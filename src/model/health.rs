@@ -72,6 +72,7 @@ pub struct LastError {
 struct Parts {
     watcher: Watcher,
     database_away: Option<String>,
+    restore_stopped: Option<String>,
     errors: VecDeque<LastError>,
     latencies: Latencies,
 }
@@ -121,6 +122,17 @@ impl Health {
     #[must_use]
     pub fn database_away(&self) -> Option<String> {
         self.parts().database_away.clone()
+    }
+
+    /// Says what the restore at start has left undone and why it stopped, or that it has not.
+    pub fn set_restore_stopped(&self, reason: Option<String>) {
+        self.parts().restore_stopped = reason;
+    }
+
+    /// What the restore at start has left undone, and why it stopped, if it has; it is tried again.
+    #[must_use]
+    pub fn restore_stopped(&self) -> Option<String> {
+        self.parts().restore_stopped.clone()
     }
 
     /// Notes that a file became safe at `now` (this machine's clock), so long after it was closed.

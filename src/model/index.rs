@@ -13,6 +13,11 @@ use crate::model::{Digest, FileStat, IndexRow, UploadPath};
 /// timestamp: kernels before 6.13 stamp files with the time of the last tick (1 to 10 ms ago).
 pub const TIMESTAMP_GRAIN_NS: i64 = 20_000_000;
 
+/// A file whose inode changed in the future was stamped by a clock ahead of ours: by that of a file server, which
+/// may do so again, or, beyond this, by our own before it was set back. That one has gone on from another time, so
+/// the next change looks different.
+const CLOCKS_APART_NS: i64 = 3_600_000_000_000;
+
 /// What is known about the inode behind an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InodeLook {
@@ -125,7 +130,8 @@ impl Index {
     /// Notes that `stat` is how a file looked when its content was the stored one, and that the
     /// look was taken at `now_ns` (nanoseconds since 1970, the clock that stamps files).
     pub fn note_seen(&mut self, path: &UploadPath, stat: &FileStat, now_ns: i64) {
-        let racy = now_ns.saturating_sub(stat.ctime_ns) < TIMESTAMP_GRAIN_NS;
+        let age = now_ns.saturating_sub(stat.ctime_ns);
+        let racy = (-CLOCKS_APART_NS..TIMESTAMP_GRAIN_NS).contains(&age);
         let inode = if racy { RACY } else { self.inode_look(stat) };
         let content = self.content_look(stat.size, stat.mtime_ns);
         self.note(key(path.as_str()));
@@ -319,6 +325,16 @@ mod tests {
         assert_eq!(index.scanned(&path(), &stat()), Look::Changed);
         index.note_seen(&path(), &stat(), LATER);
         assert_eq!(index.notified(&path(), &stat()), Look::Same);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Same);
+    }
+
+    #[test]
+    fn a_file_of_before_its_clock_was_set_back_is_read_once() {
+        let mut index = Index::default();
+        // A file server's clock is a little ahead of ours.
+        index.note_seen(&path(), &stat(), stat().ctime_ns - CLOCKS_APART_NS);
+        assert_eq!(index.scanned(&path(), &stat()), Look::Changed);
+        index.note_seen(&path(), &stat(), stat().ctime_ns - CLOCKS_APART_NS - 1);
         assert_eq!(index.scanned(&path(), &stat()), Look::Same);
     }
 

@@ -25,7 +25,7 @@ use crate::model::places::Place;
 use crate::objects::{NoClaim, Objects};
 use crate::relocation::payload::Carrier;
 use crate::remote::{RemoteError, Trouble};
-use crate::store::{After, ListQuery, Sort, Store, StoreError};
+use crate::store::{ListQuery, Sort, Spot, Store, StoreError};
 
 /// Entries that are listed with one statement: a fraction of a megabyte.
 const PAGE: u32 = 500;
@@ -193,7 +193,7 @@ impl Relocating {
     async fn page(&self, last: i64) -> Result<Vec<Entry>, StoreError> {
         let query = ListQuery {
             payload: self.selection.from,
-            after: Some(After::id(last)),
+            after: Some(Spot::id(last)),
             sort: Sort::Id,
             limit: Some(PAGE),
             ..ListQuery::default()

@@ -68,6 +68,9 @@ impl StoreError {
                 Some("free space, raise the plan, or lift the read-only mode".to_owned())
             }
             Trouble::Denied => Some("check the user, its password and its rights".to_owned()),
+            Trouble::Away if is_full_house(error) => {
+                Some("close some, raise the plan's limit, or lower database_connections".to_owned())
+            }
             Trouble::Away => {
                 Some("check that the database runs and that DATABASE_URL names it".to_owned())
             }
@@ -120,6 +123,18 @@ pub(super) fn is_cut(error: &sqlx::Error) -> bool {
             }
             // The server is shutting down; the connection was killed.
             Vendor::MySql(number) => matches!(number, 1053 | 1927 | 4031),
+            Vendor::Sqlite(_) => false,
+        },
+        _ => false,
+    }
+}
+
+/// The server runs, and has as many connections as it, its plan or its user may have.
+pub(super) fn is_full_house(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => match vendor(&**error) {
+            Vendor::Postgres(state) => state == "53300",
+            Vendor::MySql(number) => matches!(number, 1040 | 1203 | 1226),
             Vendor::Sqlite(_) => false,
         },
         _ => false,
@@ -246,6 +261,8 @@ mod tests {
             assert_eq!(postgres(state), trouble, "{state}");
         }
         assert_eq!(mysql(1213), Trouble::Busy);
+        // --read-only, a read-only transaction, a full table and a full disk.
+        assert!([1290, 1792, 1114, 1021].map(mysql).iter().all(|full| *full == Trouble::Full));
         assert_eq!(mysql(1153), Trouble::Value);
         assert_eq!(mysql(1146), Trouble::Schema);
         // SQLITE_BUSY_SNAPSHOT and SQLITE_FULL.

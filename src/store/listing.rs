@@ -2,6 +2,9 @@
 //!
 //! A list never reads a payload, and pages are found by key: the next one begins behind the last row of the
 //! one before, however many there are and whatever is stored meanwhile.
+//!
+//! How many entries a list has is told with its page, and up to a bound only: where few match, one look at
+//! every entry finds the page and the number; where many do, counting ends early.
 
 use crate::model::entry::{Entry, PayloadKind};
 use crate::model::{Timestamp, UploadPath};
@@ -24,13 +27,17 @@ pub struct ListQuery {
     /// Not seen on disk, restored or read for this many days.
     pub not_accessed_days: Option<u32>,
     /// Only what comes after this, in the order of `sort` and `descending`.
-    pub after: Option<After>,
+    pub after: Option<Spot>,
+    /// Only what comes before this: the last of it, in the same order. Not together with `after`.
+    pub before: Option<Spot>,
     pub sort: Sort,
     pub descending: bool,
     /// Most rows; `None` for all.
     pub limit: Option<u32>,
     /// Rows to pass over first.
     pub offset: u64,
+    /// Tell as well how many entries the whole list has, counted up to so many.
+    pub count_up_to: Option<u64>,
 }
 
 /// What a list is sorted by; the id breaks ties.
@@ -47,15 +54,15 @@ pub enum Sort {
 
 /// A row's place in an order. Good for the order that it was made in, and no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct After {
+pub struct Spot {
     /// What the row is sorted by, as the database writes it: a moment keeps every digit, and a row that
     /// others have written keeps its place.
     pub key: String,
     pub id: i64,
 }
 
-impl After {
-    /// Behind the entry of this id, in the order of [`Sort::Id`].
+impl Spot {
+    /// The place of the entry of this id, in the order of [`Sort::Id`].
     #[must_use]
     pub fn id(id: i64) -> Self {
         Self { key: String::new(), id }
@@ -67,14 +74,50 @@ impl After {
 pub struct Page {
     /// Rows that cannot be read (others may write the table) are left out.
     pub entries: Vec<Entry>,
-    /// Where the next part begins; `None` at the end of the list.
-    pub next: Option<After>,
+    /// What the next part comes after; `None` at the end of the list.
+    pub next: Option<Spot>,
+    /// What the part before this one comes before; `None` at the beginning of the list.
+    pub previous: Option<Spot>,
+    /// Entries of the whole list, counted up to [`ListQuery::count_up_to`]. Nobody counts for a page without
+    /// entries that is not the first.
+    pub total: Option<u64>,
+}
+
+/// What a statement selects the rows of a page from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// All that match. With a number, they are counted beside it, up to so many: for lists without a filter,
+    /// where nothing has to be looked at to count.
+    All(Option<i64>),
+    /// The first that match, whichever they are, and no more than so many. With fewer than that, these are
+    /// all: then one look at every entry has given the page and the number.
+    First(i64),
+}
+
+impl Page {
+    /// This page and the one behind it, as one.
+    #[must_use]
+    pub fn join(mut self, behind: Self) -> Self {
+        self.entries.extend(behind.entries);
+        Self { next: behind.next, ..self }
+    }
 }
 
 impl ListQuery {
-    /// Whether a row is looked at beyond what it is sorted by.
+    /// Asks for what comes behind a page, or before it where the list is gone through backwards; `false` when
+    /// that was the end.
+    pub fn go_on(&mut self, page: &Page) -> bool {
+        let (way, spot) = match &mut self.before {
+            Some(_) => (&mut self.before, &page.previous),
+            None => (&mut self.after, &page.next),
+        };
+        way.clone_from(spot);
+        spot.is_some()
+    }
+
+    /// Whether rows are left out that only a look at each of them tells.
     pub(super) fn is_filtered(&self) -> bool {
-        self.search.is_some() || self.reads_more_than_paths()
+        self.search.is_some() || self.is_named() || self.reads_more_than_paths()
     }
 
     /// Whether more than the path decides which rows are listed.
@@ -88,6 +131,38 @@ impl ListQuery {
     /// Whether the rows are named, so that their keys find them.
     pub(super) fn is_named(&self) -> bool {
         self.path.is_some() || self.ids.is_some()
+    }
+
+    /// What to select from at first.
+    pub(super) fn basis(&self) -> Basis {
+        match self.count_up_to.map(|most| i64::try_from(most).unwrap_or(i64::MAX)) {
+            Some(most) if self.is_filtered() => Basis::First(most),
+            most => Basis::All(most),
+        }
+    }
+
+    /// Whether a page was selected from the first that match, and there may be more: then the right one has to
+    /// be selected from all.
+    pub(super) fn is_any(&self, basis: Basis, page: &Page) -> bool {
+        let most = self.count_up_to.unwrap_or(u64::MAX);
+        matches!(basis, Basis::First(_)) && page.total.is_none_or(|total| total >= most)
+    }
+
+    /// The page that was selected from all, with the number that is known from the first that match. Where none
+    /// of those was on the page and others are, there are more than anybody counts.
+    pub(super) fn settle(&self, first: &Page, all: Page) -> Page {
+        let many = self.count_up_to.filter(|_| !all.entries.is_empty());
+        Page { total: first.total.or(many), ..all }
+    }
+
+    /// Whether the rows are asked for in falling order: backwards from a row, the nearest come first.
+    pub(super) fn falls(&self) -> bool {
+        self.descending != self.before.is_some()
+    }
+
+    /// The row that the page lies beside.
+    pub(super) fn beside(&self) -> Option<&Spot> {
+        self.before.as_ref().or(self.after.as_ref())
     }
 
     /// Rows to ask for: one more than wanted shows whether there is a next page.

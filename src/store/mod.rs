@@ -30,7 +30,7 @@ pub use error::{StoreError, Trouble};
 pub use fresh::fresh_chunk_set;
 pub use history::{History, HistoryPage, HistoryQuery, HistoryTotals, Purged, Which};
 pub use ledger::ObjectLedger;
-pub use listing::{After, Growth, ListQuery, Page, Sort};
+pub use listing::{Growth, ListQuery, Page, Sort, Spot};
 
 pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
@@ -41,10 +41,11 @@ use crate::model::{Digest, UploadPath};
 pub struct Options {
     /// Most connections at a time.
     pub connections: u32,
-    /// How long a call waits for a connection before it fails.
+    /// How long a call waits for a connection before it fails: for the server to give one, or in SQLite for
+    /// another call to give one back.
     pub acquire_timeout: Duration,
-    /// How long a call to a server waits for any progress before it is given up and its connection is
-    /// replaced.
+    /// How long a call to a server waits for its turn, and then for any progress before it is given up and its
+    /// connection is replaced.
     pub call_timeout: Duration,
     /// Most former contents that are kept of each path when puts replace them; 0 keeps none.
     pub versions: u32,
@@ -246,11 +247,8 @@ pub trait Store: ObjectLedger + History + units::Units + fmt::Debug {
         Ok(self.page(query).await?.entries)
     }
 
-    /// Lists entries, and tells where the next ones begin.
+    /// Lists entries, and tells what comes before and after them.
     async fn page(&self, query: &ListQuery) -> Result<Page, StoreError>;
-
-    /// How many entries a list has, on all its pages; counts up to `most`.
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError>;
 
     /// What was stored for the first time on each of the last days, oldest first; days without anything are
     /// left out.
@@ -310,5 +308,5 @@ pub fn open(target: &Target, options: &Options) -> Result<Arc<dyn Store>, StoreE
             Target::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, &limits)),
         })
     };
-    Ok(Arc::new(time_limit::TimeLimited::open(options.call_timeout, connect)?))
+    Ok(Arc::new(time_limit::TimeLimited::open(options.call_timeout, options.connections, connect)?))
 }

@@ -1,10 +1,11 @@
 //! One unit of work, done again where that is harmless and likely to help.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sqlx::{Connection, Database, Pool, Result, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection, Database, Pool, Result, SqlSafeStr, Transaction};
 
-use crate::store::error::{is_conflict, is_cut};
+use crate::store::error::{is_conflict, is_cut, is_full_house};
 
 /// How often two writers may meet before the caller hears of it.
 const CONFLICTS: u32 = 8;
@@ -41,11 +42,52 @@ pub(super) async fn begin_with<DB: Database>(
 ) -> Result<Transaction<'static, DB>> {
     let mut passed = 0;
     loop {
-        match pool.begin_with(statement).await {
+        // As `Pool::begin_with` does it, with a connection of our choice. A statement that is slow is waited for.
+        let begun = match acquire(pool).await {
+            Ok(connection) => Transaction::begin(connection, Some(statement.into_sql_str())).await,
+            Err(error) => Err(error),
+        };
+        match begun {
             Err(error) if is_cut(&error) && passed < pool.options().get_max_connections() => {
                 passed += 1;
             }
             begun => return begun,
+        }
+    }
+}
+
+/// A new connection may take so long before one that has become free is taken instead: longer than an ordinary one
+/// takes, also after an [`ANSWER`] in vain. One that is given up in its making would count for a moment, beside
+/// its successor.
+const OPENING: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether a connection has become free.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Takes a connection of the pool that is free, or becomes free, or a new one.
+///
+/// The pool by itself waits for a new connection whatever becomes free meanwhile. Where the app has left
+/// us one connection of the two that we may take, every second caller would wait in vain for the other.
+async fn acquire<DB: Database>(pool: &Pool<DB>) -> Result<PoolConnection<DB>> {
+    let began = Instant::now();
+    let one_is_free = async |from: Duration| {
+        tokio::time::sleep(from).await;
+        while pool.num_idle() == 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    loop {
+        let acquired = tokio::select! {
+            acquired = pool.acquire() => acquired,
+            () = one_is_free(OPENING) => continue,
+        };
+        let left = pool.options().get_acquire_timeout().saturating_sub(began.elapsed());
+        match acquired {
+            Err(error) if is_full_house(&error) && pool.size() > 0 && !left.is_zero() => {
+                // In vain, the next try tells.
+                let _ = tokio::time::timeout(left, one_is_free(LOOK)).await;
+            }
+            acquired => return acquired,
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::store::ledger::{LooseObject, Verdict};
 use crate::store::past::PastCandidate;
 use crate::store::put::{self, Known, LetGo};
 use crate::store::{
-    After, Fetched, FetchedPayload, Growth, HistoryPage, HistoryTotals, Page, Stored, Totals,
+    Fetched, FetchedPayload, Growth, HistoryPage, HistoryTotals, ListQuery, Page, Spot, Stored,
+    Totals,
 };
 
 /// A type that can be read from a row of `R`.
@@ -221,22 +222,35 @@ where
     })
 }
 
-/// A page of [`entry`] rows with one column more: what the row is sorted by. One row more than wanted shows
-/// that there is a next page.
-pub(super) fn page<R: Row>(rows: &[R], limit: Option<u32>) -> Page
+/// A page of [`entry`] rows with two columns more: what the row is sorted by, and how many rows there are
+/// where that was counted. One row more than wanted shows that the list goes on.
+pub(super) fn page<R: Row>(rows: &[R], wanted: &ListQuery) -> Page
 where
     usize: ColumnIndex<R>,
     for<'r> i64: Column<'r, R>,
     for<'r> String: Column<'r, R>,
     for<'r> Option<i64>: Column<'r, R>,
 {
-    let limit = limit.map_or(rows.len(), |limit| limit as usize);
-    let wanted = &rows[..limit.min(rows.len())];
-    let last = wanted.last().filter(|_| rows.len() > limit);
-    let after = |row: &R| Some(After { key: row.try_get(15).ok()?, id: row.try_get(0).ok()? });
+    let limit = wanted.limit.map_or(rows.len(), |limit| limit as usize);
+    let goes_on = rows.len() > limit;
+    let mut shown: Vec<&R> = rows.iter().take(limit).collect();
+    let is_backwards = wanted.before.is_some();
+    if is_backwards {
+        shown.reverse();
+    }
+    let spot = |row: &&R| Some(Spot { key: row.try_get(15).ok()?, id: row.try_get(0).ok()? });
+    // Where the page was come from, there is something; the other way only if the list goes on.
+    let (more_before, more_behind) =
+        if is_backwards { (goes_on, true) } else { (wanted.after.is_some(), goes_on) };
+    let counted = match rows.first() {
+        Some(row) => row.try_get::<Option<i64>, _>(16).ok().flatten(),
+        None => (wanted.count_up_to.is_some() && wanted.beside().is_none()).then_some(0),
+    };
     Page {
-        entries: wanted.iter().filter_map(|row| entry(row).ok()).collect(),
-        next: last.and_then(after),
+        entries: shown.iter().filter_map(|row| entry(*row).ok()).collect(),
+        next: shown.last().filter(|_| more_behind).and_then(spot),
+        previous: shown.first().filter(|_| more_before).and_then(spot),
+        total: counted.map(size),
     }
 }
 

@@ -4,6 +4,9 @@
 //! waiting for an answer that nobody will send: TCP alone notices after a quarter of an hour, or never.
 //! So every call is given up when nothing has come for a while, and the connections are replaced by
 //! new ones. All calls may be done twice, so giving one up that was about to succeed does no harm.
+//!
+//! Calls take turns, in the order in which they come, as many at a time as there are connections. The pool would
+//! take a call that waits behind others for one that waits for the server, and give it up as soon.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
 use crate::model::version::{Leaving, Past, Trash, Undeleted};
@@ -33,23 +37,42 @@ pub(super) struct TimeLimited {
     inner: RwLock<Arc<dyn Store>>,
     reopen: Reopen,
     limit: Duration,
+    turns: Semaphore,
 }
 
 impl TimeLimited {
-    /// Opens the store for the first time.
+    /// Opens the store, which has so many connections, for the first time.
     ///
     /// # Errors
     /// Those of `reopen`.
     pub fn open(
         limit: Duration,
+        connections: u32,
         reopen: impl Fn() -> Result<Arc<dyn Store>, StoreError> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let inner = RwLock::new(reopen()?);
-        Ok(Self { inner, reopen: Box::new(reopen), limit })
+        let turns = Semaphore::new(connections.max(1) as usize);
+        Ok(Self { inner, reopen: Box::new(reopen), limit, turns })
     }
 
     fn inner(&self) -> Arc<dyn Store> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until no more calls are under way than there are connections.
+    async fn turn(&self, operation: &str) -> Result<SemaphorePermit<'_>, StoreError> {
+        match tokio::time::timeout(self.limit, self.turns.acquire()).await {
+            Ok(turn) => Ok(turn.expect("nobody closes the semaphore")),
+            Err(_) => {
+                let limit = humantime::format_duration(self.limit);
+                Err(StoreError {
+                    operation: format!("{operation} in {}", self.product()),
+                    trouble: Trouble::Away,
+                    cause: format!("other calls have used all connections for {limit}"),
+                    cure: Some("raise database_connections, if the plan has more".into()),
+                })
+            }
+        }
     }
 
     /// Waits for `call`, as long as `progress` grows within the limit.
@@ -60,6 +83,7 @@ impl TimeLimited {
         progress: &AtomicU64,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let _turn = self.turn(operation).await?;
         tokio::pin!(call);
         let mut seen = progress.load(Ordering::Relaxed);
         loop {
@@ -210,10 +234,6 @@ impl Store for TimeLimited {
 
     async fn page(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.limited("list entries", |store| async move { store.page(query).await }).await
-    }
-
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
-        self.limited("count entries", |store| async move { store.count(query, most).await }).await
     }
 
     async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {

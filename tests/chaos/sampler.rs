@@ -39,8 +39,12 @@ impl Sampler {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
                 let limit = Duration::from_secs(1);
-                let options =
-                    Options { connections: 1, acquire_timeout: limit, call_timeout: limit };
+                let options = Options {
+                    connections: 1,
+                    acquire_timeout: limit,
+                    call_timeout: limit,
+                    versions: 0,
+                };
                 let store = store::open(&target, &options).expect("the URL is understood");
                 let mut seen = Seen::default();
                 while !stop.load(Ordering::SeqCst) {

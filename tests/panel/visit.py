@@ -150,6 +150,15 @@ def work_with_entries(browser):
                 break
             following.click()
         assert len(seen) == len(set(seen)) and len(seen) > 40, f"{len(seen)} entries on all pages"
+        # And back again, the same pages.
+        back = []
+        while True:
+            back = [box.get_attribute("value") for box in page.locator("input[name=id]").all()] + back
+            before = page.get_by_role("link", name="Previous page")
+            if before.count() == 0:
+                break
+            before.click()
+        assert back == seen, "the way back shows other entries"
         # Select and restore.
         page.goto(f"{PANEL}entries/?on_disk=no&search=vase")
         page.get_by_role("checkbox", name="Select isfahan-vase-1.jpg").check()

@@ -30,6 +30,45 @@ pub async fn put_waits_for_a_put_under_way(store: &dyn Store, database: &Databas
     assert_eq!(urls, [url(b"between")], "what was let go of is what was compared");
 }
 
+/// Who waits behind others waits for longer than for a server that does not answer: pages are not refused while
+/// contents are read.
+#[tokio::test]
+async fn a_call_waits_for_its_turn() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = Database::fresh(kind).await;
+        let patience = Duration::from_secs(100);
+        let soon = Duration::from_secs(3);
+        let options =
+            Options { connections: 1, acquire_timeout: soon, call_timeout: patience, versions: 0 };
+        let patient = database.open();
+        patient.migrate().await.unwrap();
+        patient.put(&[entry("a", b"1", 1)]).await.unwrap();
+        let store = store::open(&database.target, &options).unwrap();
+        store.check().await.unwrap();
+        let other = database.open_transaction().await.run("UPDATE image_cache SET mode = 1").await;
+        let (path, mtime_ns, mode) = (path("a"), 2, 0o600);
+        let touches = [Touch { path, mtime_ns, mode }];
+        let mut touch = store.touch(&touches);
+        tokio::select! {
+            done = &mut touch => panic!("{done:?} while another held the row"),
+            () = database.until_somebody_waits() => {}
+        }
+        let query = ListQuery::default();
+        let mut page = store.page(&query);
+        tokio::select! {
+            done = &mut touch => panic!("{done:?} while another held the row"),
+            done = &mut page => panic!("{done:?} without a connection"),
+            () = tokio::time::sleep(soon + Duration::from_secs(1)) => {}
+        }
+        other.commit().await;
+        touch.await.unwrap();
+        assert_eq!(page.await.unwrap().entries[0].mtime_ns, 2);
+        store.close().await;
+        patient.close().await;
+        database.remove().await;
+    }
+}
+
 /// A large chunk set goes in many short units: the time limit judges each by itself.
 #[tokio::test]
 async fn the_removal_of_a_large_set_may_take_longer_than_a_call() {

@@ -76,7 +76,7 @@ pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) 
     let mut last = i64::MIN;
     loop {
         let query = ListQuery {
-            after: Some(After::id(last)),
+            after: Some(Spot::id(last)),
             sort: Sort::Id,
             limit: Some(5),
             ..ListQuery::default()
@@ -95,7 +95,7 @@ pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) 
     assert!(met.is_sorted());
     let paths: Vec<_> = met.into_iter().map(|(_, path)| path).collect();
     assert_eq!(paths, (0..23).rev().map(|n| format!("{n:02}")).collect::<Vec<_>>());
-    let later = ListQuery { after: Some(After::id(last)), sort: Sort::Id, ..ListQuery::default() };
+    let later = ListQuery { after: Some(Spot::id(last)), sort: Sort::Id, ..ListQuery::default() };
     assert!(store.list(&later).await.unwrap().is_empty());
 }
 
@@ -110,26 +110,40 @@ pub async fn pages_of_every_order_meet_every_entry_once(store: &dyn Store, datab
     database.run(shared).await;
     database.run("UPDATE image_cache SET last_accessed = '2024-05-06 07:08:09'").await;
     for sort in [Sort::Path, Sort::Id, Sort::Size, Sort::Created, Sort::Updated, Sort::Accessed] {
-        for (descending, limit) in [(false, 5), (true, 1), (true, 23), (false, 4)] {
+        for (descending, limit) in [(false, 5), (true, 4), (true, 23)] {
             for search in [None, Some("1".to_owned())] {
                 let all = ListQuery { search, sort, descending, ..ListQuery::default() };
                 let whole = store.page(&all).await.unwrap();
-                assert_eq!(whole.next, None);
-                let mut query = ListQuery { limit: Some(limit), ..all.clone() };
-                let mut met = Vec::new();
-                loop {
-                    let page = store.page(&query).await.unwrap();
-                    assert!(page.entries.len() <= limit as usize);
-                    met.extend(page.entries);
-                    query.after = page.next;
-                    if query.after.is_none() {
-                        break;
+                assert_eq!((&whole.next, &whole.previous, whole.total), (&None, &None, None));
+                let count = whole.entries.len() as u64;
+                // All are counted, or fewer than there are.
+                for most in [1000, 3] {
+                    let first =
+                        ListQuery { limit: Some(limit), count_up_to: Some(most), ..all.clone() };
+                    let what = format!("{sort:?} {descending} {limit} of {most}");
+                    let there = pages(store, &first).await;
+                    let met: Vec<_> = there.iter().flat_map(|page| &page.entries).collect();
+                    assert_eq!(met, whole.entries.iter().collect::<Vec<_>>(), "{what}");
+                    // And all the way back, from the last page.
+                    let (last, before) = there.split_last().unwrap();
+                    if let Some(spot) = last.previous.clone() {
+                        let back = ListQuery { before: Some(spot), ..first.clone() };
+                        let mut back = pages(store, &back).await;
+                        back.reverse();
+                        let entries = |pages: &[Page]| -> Vec<Entry> {
+                            pages.iter().flat_map(|page| page.entries.clone()).collect()
+                        };
+                        assert_eq!(entries(&back), entries(before), "{what}, backwards");
+                    }
+                    let page = store.page(&first).await.unwrap();
+                    assert_eq!(page.total, Some(count.min(most)), "{what}");
+                    assert_eq!(page.previous, None);
+                    if let Some(next) = page.next {
+                        let second = ListQuery { after: Some(next), ..first };
+                        let second = store.page(&second).await.unwrap();
+                        assert_eq!(second.total, Some(count.min(most)), "{what}, the second");
                     }
                 }
-                assert_eq!(met, whole.entries, "{sort:?} {descending} {limit}");
-                let count = store.count(&all, 1000).await.unwrap();
-                assert_eq!(count, met.len() as u64);
-                assert_eq!(store.count(&all, 3).await.unwrap(), 3);
             }
         }
     }
@@ -139,6 +153,26 @@ pub async fn pages_of_every_order_meet_every_entry_once(store: &dyn Store, datab
     assert_eq!(store.list(&named).await.unwrap(), two);
     let none = ListQuery { ids: Some(Vec::new()), ..ListQuery::default() };
     assert!(store.list(&none).await.unwrap().is_empty());
+}
+
+/// The pages of a list, one after another the way that the query goes.
+async fn pages(store: &dyn Store, query: &ListQuery) -> Vec<Page> {
+    let (mut query, mut met) = (query.clone(), Vec::new());
+    loop {
+        let page = store.page(&query).await.unwrap();
+        assert!(page.entries.len() <= query.limit.unwrap() as usize);
+        // There is a way back to where it was come from.
+        let (back, began) = match query.before {
+            Some(_) => (&page.next, true),
+            None => (&page.previous, query.after.is_some()),
+        };
+        assert_eq!(back.is_some(), began && !page.entries.is_empty());
+        let goes_on = query.go_on(&page);
+        met.push(page);
+        if !goes_on {
+            return met;
+        }
+    }
 }
 
 pub async fn a_page_goes_on_behind_an_entry_that_is_gone(store: &dyn Store, _: &Database) {
@@ -153,6 +187,15 @@ pub async fn a_page_goes_on_behind_an_entry_that_is_gone(store: &dyn Store, _: &
     let paths: Vec<&str> =
         second.entries.iter().map(|entry| entry.original_path.as_str()).collect();
     assert_eq!(paths, ["3", "2"]);
+    // Nor does what is gone stand in the way back, whose first page is as long as what is left.
+    let query = ListQuery { sort: Sort::Updated, descending: true, ..ListQuery::default() };
+    let previous = ListQuery { before: second.next.clone(), limit: Some(3), ..query.clone() };
+    store.remove(&[second.entries[1].id]).await.unwrap();
+    let page = store.page(&previous).await.unwrap();
+    let paths: Vec<&str> = page.entries.iter().map(|entry| entry.original_path.as_str()).collect();
+    assert_eq!((paths, page.previous), (vec!["3"], None));
+    let behind = ListQuery { after: page.next, ..query };
+    assert_eq!(store.page(&behind).await.unwrap().entries.len(), 2);
 }
 
 pub async fn growth_is_counted_by_day(store: &dyn Store, database: &Database) {

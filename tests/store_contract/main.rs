@@ -1,6 +1,7 @@
 //! The contract of the store: one suite, held against every database it runs on.
 
 mod app_file;
+mod blind;
 mod chunks;
 mod connections;
 mod entries;
@@ -19,13 +20,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use imagecached::model::entry::{ChunkSet, IndexRow, NewEntry, NewPayload, PayloadKind};
+use imagecached::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
 use imagecached::model::version::{Leaving, Past, PastRow, Trash, Undeleted, Version, Why};
 use imagecached::model::{Digest, FileStat, Timestamp, UploadPath, base64};
 use imagecached::store::ledger::{LooseObject, Removal};
 use imagecached::store::{
-    self, After, Fetched, FetchedPayload, HistoryQuery, HistoryTotals, ListQuery, Options,
-    PayloadPlace, Purged, Relocation, Sort, Store, StoreError, Stored, Target, Totals, Touch,
+    self, Fetched, FetchedPayload, HistoryQuery, HistoryTotals, ListQuery, Options, Page,
+    PayloadPlace, Purged, Relocation, Sort, Spot, Store, StoreError, Stored, Target, Totals, Touch,
     Trouble, Which,
 };
 use places::Place;
@@ -87,6 +88,7 @@ macro_rules! contract {
 }
 
 mod cases {
+    pub use super::blind::*;
     pub use super::chunks::*;
     pub use super::connections::*;
     pub use super::entries::*;
@@ -135,6 +137,7 @@ contract! {
     pages_by_id_meet_every_entry_once
     pages_of_every_order_meet_every_entry_once
     a_page_goes_on_behind_an_entry_that_is_gone
+    lists_read_no_payload
     growth_is_counted_by_day
     totals_count
     removing_takes_the_chunks_too

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
 use crate::support::proxy::Proxy;
-use crate::{make_parents, noise};
+use crate::{file_systems, make_parents, noise};
 
 const APP: &str = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
 
-#[test]
-fn t14_the_local_file_wins_and_is_captured() {
-    let sandbox = Sandbox::new(Kind::Postgres);
+fn the_local_file_wins(place: &Path) {
+    let sandbox = Sandbox::beneath(Kind::Postgres, place);
     sandbox.write("a.jpg", b"old content");
     sandbox.write("same size.jpg", b"old");
     sandbox.write("missing.jpg", b"comes back");
@@ -40,10 +40,16 @@ fn t14_the_local_file_wins_and_is_captured() {
     sandbox.remove();
 }
 
-/// Another container on the same volume saves new uploads while this one restores.
 #[test]
-fn t14_a_file_that_appears_during_the_restore_wins() {
-    let sandbox = Sandbox::new(Kind::Postgres);
+fn t14_the_local_file_wins_and_is_captured() {
+    for place in file_systems() {
+        the_local_file_wins(&place);
+    }
+}
+
+/// Another container on the same volume saves new uploads while this one restores.
+fn a_file_that_appears_wins(place: &Path) {
+    let sandbox = Sandbox::beneath(Kind::Postgres, place);
     let path = |n: u64| format!("{}/{n}.jpg", n % 5);
     for n in 0..400 {
         sandbox.write(&path(n), &noise(n, 20_000));
@@ -77,4 +83,14 @@ fn t14_a_file_that_appears_during_the_restore_wins() {
     assert_eq!(sandbox.files().len(), 400);
     assert_eq!(sandbox.contents(), sandbox.files());
     sandbox.remove();
+}
+
+#[test]
+fn t14_a_file_that_appears_during_the_restore_wins_on_disk() {
+    a_file_that_appears_wins(&file_systems()[0]);
+}
+
+#[test]
+fn t14_a_file_that_appears_during_the_restore_wins_on_tmpfs() {
+    a_file_that_appears_wins(&file_systems()[1]);
 }

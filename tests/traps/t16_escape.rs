@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
-use crate::DATABASES;
+use crate::everywhere;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, files_beneath};
 
@@ -41,8 +42,8 @@ fn hostile(sandbox: &Sandbox) -> Vec<(String, String)> {
     paths
 }
 
-fn escapes_are_refused(kind: Kind) {
-    let sandbox = Sandbox::new(kind);
+fn escapes_are_refused(kind: Kind, place: &Path) {
+    let sandbox = Sandbox::beneath(kind, place);
     let hostile = hostile(&sandbox);
     for n in 0..hostile.len() {
         sandbox.write(&format!("hostile{n}.jpg"), format!("hostile {n}").as_bytes());
@@ -118,7 +119,7 @@ fn escapes_are_refused(kind: Kind) {
 
 #[test]
 fn t16_entries_that_would_escape_are_refused_and_the_rest_is_restored() {
-    for kind in DATABASES {
-        escapes_are_refused(kind);
+    for (kind, place) in everywhere() {
+        escapes_are_refused(kind, &place);
     }
 }

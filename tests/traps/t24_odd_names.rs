@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
-use crate::{DATABASES, count_lines};
+use crate::{count_lines, everywhere};
 
 fn odd_names() -> Vec<String> {
     let mut names: Vec<String> = [
@@ -35,8 +36,8 @@ fn odd_names() -> Vec<String> {
     names
 }
 
-fn stored_or_told(kind: Kind) {
-    let sandbox = Sandbox::new(kind);
+fn stored_or_told(kind: Kind, place: &Path) {
+    let sandbox = Sandbox::beneath(kind, place);
     let names = odd_names();
     let (before, after) = names.split_at(names.len() / 2);
     let bad = |place: &str| sandbox.uploads.join(place).join(OsStr::from_bytes(b"b\xe9b\xe9.jpg"));
@@ -78,7 +79,7 @@ fn stored_or_told(kind: Kind) {
 
 #[test]
 fn t24_odd_names_are_stored_or_skipped_and_told() {
-    for kind in DATABASES {
-        stored_or_told(kind);
+    for (kind, place) in everywhere() {
+        stored_or_told(kind, &place);
     }
 }

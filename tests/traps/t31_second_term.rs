@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::noise;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
 use crate::support::proxy::Proxy;
+use crate::{file_systems, noise};
 
 /// Asks to end, and again until it is understood as a second time: signals within a second are one.
 fn ask_twice(running: &mut Running) {
@@ -45,7 +45,7 @@ fn nothing_is_corrupt(sandbox: &Sandbox) {
 
 #[test]
 fn t31_a_second_term_hurries_run_and_corrupts_nothing() {
-    let sandbox = Sandbox::new(Kind::Postgres);
+    let sandbox = Sandbox::beneath(Kind::Postgres, &file_systems()[0]);
     let proxy = Proxy::new(&sandbox.url());
     // An app that does not want to end, and a limit far beyond the test's patience.
     let app = "trap '' TERM; : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
@@ -65,7 +65,7 @@ fn t31_a_second_term_hurries_run_and_corrupts_nothing() {
 
 #[test]
 fn t31_a_second_term_while_the_last_uploads_are_stored() {
-    let sandbox = Sandbox::new(Kind::Postgres);
+    let sandbox = Sandbox::beneath(Kind::Postgres, &file_systems()[1]);
     let mut proxy = Proxy::new(&sandbox.url());
     let mut run =
         sandbox.run(&["shutdown_limit=10m"], "trap 'exit 0' TERM\nwhile :; do sleep 0.05; done");
@@ -87,7 +87,7 @@ fn t31_a_second_term_while_the_last_uploads_are_stored() {
 
 #[test]
 fn t31_a_second_term_hurries_watch_and_corrupts_nothing() {
-    let sandbox = Sandbox::new(Kind::Postgres);
+    let sandbox = Sandbox::beneath(Kind::Postgres, &file_systems()[1]);
     let mut proxy = Proxy::new(&sandbox.url());
     let mut command = sandbox.command(&["watch", "--set", "shutdown_limit=10m"]);
     command.env("DATABASE_URL", proxy.url());

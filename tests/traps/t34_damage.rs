@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use imagecached::model::base64;
 
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
-use crate::{DATABASES, count_lines, noise};
+use crate::{count_lines, everywhere, noise};
 
 const INLINE: [&str; 8] = [
     "flipped.jpg",
@@ -98,8 +99,8 @@ fn damage_chunks(sandbox: &Sandbox) {
     }
 }
 
-fn damaged_is_not_written(kind: Kind) {
-    let sandbox = Sandbox::new(kind);
+fn damaged_is_not_written(kind: Kind, place: &Path) {
+    let sandbox = Sandbox::beneath(kind, place);
     let good = ["good.jpg", "also/good.jpg", "good.bin"];
     store(&sandbox, &[&INLINE[..], &good[..2]].concat(), "5MiB");
     store(&sandbox, &[&CHUNKED[..], &good[2..]].concat(), "0");
@@ -151,7 +152,7 @@ fn assert_named(log: &str, damaged: &[&str]) {
 
 #[test]
 fn t34_a_damaged_entry_is_named_and_not_written_and_the_rest_is_restored() {
-    for kind in DATABASES {
-        damaged_is_not_written(kind);
+    for (kind, place) in everywhere() {
+        damaged_is_not_written(kind, &place);
     }
 }

@@ -11,7 +11,7 @@ use crate::http::api::cursor;
 use crate::http::{Problem, Site};
 use crate::model::entry::PayloadKind;
 use crate::model::{Entry, Timestamp, UploadPath};
-use crate::store::{After, ListQuery, Page, Sort};
+use crate::store::{ListQuery, Page, Sort};
 use crate::uploads::UploadDir;
 
 use super::fields::Fields;
@@ -49,6 +49,8 @@ struct Shown<'p> {
     rows: Vec<Row>,
     /// Where the next page is.
     next: Option<String>,
+    /// Where the page before is.
+    previous: Option<String>,
     /// This is not the first page; where that is.
     first: Option<String>,
     /// The list was given up before a page was full.
@@ -175,7 +177,7 @@ pub async fn page(
         },
     };
     let count = found.count.map(|count| match count {
-        COUNTED.. => (text.more_than)(COUNTED),
+        count if count > COUNTED => (text.more_than)(COUNTED),
         _ => (text.entries_count)(count),
     });
     let page = Shown {
@@ -220,6 +222,7 @@ pub async fn page(
         filtered: wanted.filters(),
         rows: found.entries.iter().map(|entry| Row::of(entry, &frame, now)).collect(),
         next: found.next.map(|cursor| wanted.address_at(&cursor)),
+        previous: found.previous.map(|cursor| wanted.address_at(&cursor)),
         first: wanted.cursor.is_some().then(|| wanted.address()),
         cut_short: found.cut_short,
         frame: &frame,
@@ -228,11 +231,11 @@ pub async fn page(
 }
 
 /// A page of a list.
-#[derive(Default)]
 struct Found {
     entries: Vec<Entry>,
-    /// Where the next one begins.
+    /// The cursors of the pages beside it.
     next: Option<String>,
+    previous: Option<String>,
     /// Entries on all pages, where counting them is cheap.
     count: Option<u64>,
     cut_short: bool,
@@ -241,35 +244,49 @@ struct Found {
 async fn find(site: &Site, wanted: &Wanted) -> Result<Found, Problem> {
     let token = site.gate.token();
     let list = wanted.query();
-    let begin =
-        wanted.cursor.as_deref().map(|text| cursor::read(token, &list, text)).transpose()?;
-    let cursor = |after: After| cursor::write(token, &list, &after);
-    let Some(on_disk) = wanted.on_disk else {
-        let query = ListQuery { limit: Some(wanted.limit), after: begin, ..list.clone() };
-        let Page { entries, next } = site.store.page(&query).await?;
-        let count = site.store.count(&list, COUNTED).await?;
-        return Ok(Found { entries, next: next.map(cursor), count: Some(count), cut_short: false });
+    let mut query = ListQuery { limit: Some(wanted.limit), ..list.clone() };
+    if let Some(cursor) = &wanted.cursor {
+        query = cursor::at(token, query, cursor)?;
+    }
+    let (page, cut_short) = match wanted.on_disk {
+        None => {
+            query.count_up_to = Some(COUNTED + 1);
+            (site.store.page(&query).await?, false)
+        }
+        Some(on_disk) => compare(site, query, on_disk).await?,
     };
+    let (previous, next) = cursor::beside(token, &list, &page);
+    Ok(Found { entries: page.entries, next, previous, count: page.total, cut_short })
+}
+
+/// A page of the entries whose files are on disk, or are not; and whether it was given up before it was full.
+async fn compare(
+    site: &Site,
+    mut query: ListQuery,
+    on_disk: bool,
+) -> Result<(Page, bool), Problem> {
     let guard = site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;
-    let mut found = Found::default();
-    let mut after = begin;
+    let wanted = query.limit.unwrap_or(u32::MAX) as usize;
+    let mut found: Option<Page> = None;
     let mut looked_at = 0;
     loop {
-        // Not more than a page has: where one is full, the next one begins.
-        let query = ListQuery { limit: Some(wanted.limit), after, ..list.clone() };
-        let Page { entries, next } = site.store.page(&query).await?;
-        looked_at += entries.len();
-        let present = presence(guard.upload_dir(), &entries).await?;
-        let wanted_ones = entries.into_iter().zip(present).filter(|(_, is)| *is == on_disk);
-        found.entries.extend(wanted_ones.map(|(entry, _)| entry));
-        let Some(next) = next else { return Ok(found) };
-        // A page may have some more entries than was asked for: leaving them out would lose them.
-        found.cut_short = looked_at >= COMPARED;
-        if found.entries.len() >= wanted.limit as usize || found.cut_short {
-            found.next = Some(cursor(next));
-            return Ok(found);
+        let mut page = site.store.page(&query).await?;
+        looked_at += page.entries.len();
+        let present = presence(guard.upload_dir(), &page.entries).await?;
+        let wanted_ones = page.entries.into_iter().zip(present).filter(|(_, is)| *is == on_disk);
+        page.entries = wanted_ones.map(|(entry, _)| entry).collect();
+        // A page may get some more entries than were asked for: leaving them out would lose them.
+        let joined = match found {
+            Some(found) if query.before.is_some() => page.join(found),
+            Some(found) => found.join(page),
+            None => page,
+        };
+        let goes_on = query.go_on(&joined);
+        let cut_short = goes_on && looked_at >= COMPARED;
+        if !goes_on || cut_short || joined.entries.len() >= wanted {
+            return Ok((joined, cut_short));
         }
-        after = Some(next);
+        found = Some(joined);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::http::{Problem, Site};
 use crate::model::entry::PayloadKind;
 use crate::model::upload_path::MAX_PATH_BYTES;
 use crate::model::{Entry, UploadPath};
-use crate::store::{ListQuery, Sort};
+use crate::store::{ListQuery, Page, Sort};
 use crate::uploads::UploadDir;
 
 /// A century: what is asked beyond it is a mistake.
@@ -22,8 +22,9 @@ pub const MOST_DAYS: u32 = 36_500;
 /// Entries of one answer.
 const MOST: u32 = 500;
 
-/// Entries are counted up to here: beyond, only that there are more is told.
-const COUNTED: u64 = 100_000;
+/// Entries are counted up to here: beyond, only that there are more is told. To count all of many takes
+/// longer than to list some.
+const COUNTED: u64 = 10_000;
 
 /// Entries looked for on disk for one answer.
 const LOOKED_FOR: usize = 5_000;
@@ -117,7 +118,7 @@ pub struct Wanted {
     #[serde(default = "fifty")]
     #[param(default = 50, minimum = 1, maximum = 500)]
     limit: u32,
-    /// `next` of the page before, for the same list.
+    /// `next` or `previous` of another page of the same list.
     #[param(max_length = 4096)]
     cursor: Option<String>,
 }
@@ -192,7 +193,9 @@ pub struct Part {
     pub entries: Vec<Listed>,
     /// The cursor of the next page; null at the end.
     pub next: Option<String>,
-    /// Entries of the whole list, counted up to 100,000; with the first page only, and not with `on_disk`.
+    /// The cursor of the page before; null at the beginning. With `on_disk` that page may be empty.
+    pub previous: Option<String>,
+    /// Entries of the whole list, counted up to 10,000; with the first page only, and not with `on_disk`.
     pub total: Option<u64>,
     /// There are more than `total`.
     pub total_is_more: bool,
@@ -216,29 +219,23 @@ pub async fn list(
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Part>, Problem> {
     let (site, token) = (&api.site, api.site.gate.token());
-    let mut query = wanted.query()?;
-    if let Some(cursor) = &wanted.cursor {
-        query.after = Some(cursor::read(token, &query, cursor)?);
-    }
-    let (entries, next) = match wanted.on_disk {
-        None => {
-            let page = site.store.page(&query).await?;
-            (page.entries, page.next)
-        }
-        Some(on_disk) => look_for(site, query.clone(), on_disk).await?,
+    let list = wanted.query()?;
+    let query = match &wanted.cursor {
+        Some(cursor) => cursor::at(token, list.clone(), cursor)?,
+        None if wanted.on_disk.is_some() => list.clone(),
+        None => ListQuery { count_up_to: Some(COUNTED + 1), ..list.clone() },
     };
-    let counts = query.after.is_none() && wanted.on_disk.is_none();
-    let total = match counts {
-        // The first page may well be all there is.
-        true if next.is_none() => Some(entries.len() as u64),
-        true => Some(site.store.count(&query, COUNTED + 1).await?),
-        false => None,
+    let page = match wanted.on_disk {
+        None => site.store.page(&query).await?,
+        Some(on_disk) => look_for(site, query, on_disk).await?,
     };
+    let (previous, next) = cursor::beside(token, &list, &page);
     Ok(Json(Part {
-        entries: entries.iter().map(Listed::of).collect(),
-        next: next.map(|after| cursor::write(token, &query, &after)),
-        total: total.map(|total| total.min(COUNTED)),
-        total_is_more: total.is_some_and(|total| total > COUNTED),
+        entries: page.entries.iter().map(Listed::of).collect(),
+        next,
+        previous,
+        total: page.total.map(|total| total.min(COUNTED)),
+        total_is_more: page.total.is_some_and(|total| total > COUNTED),
     }))
 }
 
@@ -285,27 +282,31 @@ fn part(name: &str, text: &Option<String>, most: usize) -> Result<Option<String>
     Ok(Some(text.clone()))
 }
 
-type Found = (Vec<Entry>, Option<crate::store::After>);
-
 /// The entries whose files are there, or are not, until the page is full or enough were looked at.
-async fn look_for(site: &Site, mut query: ListQuery, on_disk: bool) -> Result<Found, Problem> {
+async fn look_for(site: &Site, mut query: ListQuery, on_disk: bool) -> Result<Page, Problem> {
     let guard = site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;
     let wanted = query.limit.unwrap_or(MOST) as usize;
-    let mut found = Vec::new();
+    let mut found: Option<Page> = None;
     let mut looked_for = 0;
     loop {
         // No more than what may be taken: the page must end where the next one begins.
-        query.limit = Some((wanted - found.len()) as u32);
-        let page = site.store.page(&query).await?;
+        let taken = found.as_ref().map_or(0, |found| found.entries.len());
+        query.limit = Some((wanted - taken) as u32);
+        let mut page = site.store.page(&query).await?;
         looked_for += page.entries.len().max(1);
-        let upload_dir = guard.upload_dir().clone();
-        let look = move || there(&upload_dir, page.entries, on_disk);
-        let taken = tokio::task::spawn_blocking(look).await.expect("looking does not panic");
-        found.extend(taken?);
-        query.after = page.next;
-        if query.after.is_none() || found.len() >= wanted || looked_for >= LOOKED_FOR {
-            return Ok((found, query.after));
+        let (upload_dir, entries) = (guard.upload_dir().clone(), page.entries);
+        let look = move || there(&upload_dir, entries, on_disk);
+        page.entries = tokio::task::spawn_blocking(look).await.expect("looking does not panic")?;
+        let joined = match found {
+            Some(found) if query.before.is_some() => page.join(found),
+            Some(found) => found.join(page),
+            None => page,
+        };
+        let goes_on = query.go_on(&joined);
+        if !goes_on || joined.entries.len() >= wanted || looked_for >= LOOKED_FOR {
+            return Ok(joined);
         }
+        found = Some(joined);
     }
 }
 

@@ -6,15 +6,17 @@
 //! afterwards, so an older content can never overtake a newer one.
 
 mod due;
+mod line;
 mod questions;
 mod sign;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 pub use due::{Due, Rules, Writers};
 pub use sign::{Outcome, Sign};
 
+use crate::model::settle::line::{Line, Place};
 use crate::model::{FileStat, UploadPath};
 
 /// How long a file that was created, linked or changed its mode waits for its close-write. Long
@@ -38,8 +40,8 @@ struct Waiting {
 
 #[derive(Debug)]
 enum Stage {
-    /// In line, under this key.
-    Queued((Instant, u64)),
+    /// In line, at this place.
+    Queued(Place),
     /// Handed out; with what was noticed meanwhile, and when.
     OutAt { again: Option<(Sign, Instant)> },
 }
@@ -50,8 +52,7 @@ pub struct Settle {
     rules: Rules,
     capacity: usize,
     files: HashMap<UploadPath, Waiting>,
-    line: BTreeMap<(Instant, u64), UploadPath>,
-    next_key: u64,
+    line: Line,
     /// How many of the files have failed: they take no room from others.
     failing: usize,
     hurrying: bool,
@@ -65,8 +66,7 @@ impl Settle {
             rules,
             capacity,
             files: HashMap::new(),
-            line: BTreeMap::new(),
-            next_key: 0,
+            line: Line::default(),
             failing: 0,
             hurrying: false,
         }
@@ -86,19 +86,16 @@ impl Settle {
                         *again = Some((sign, since));
                     }
                 }
-                Stage::Queued(key) => {
+                Stage::Queued(place) => {
                     if sign == Sign::Closed {
                         file.closed.get_or_insert(now);
                     }
                     let due = now + delay;
                     // A sign never makes a file wait longer; a scan that finds a file which has
                     // failed before says nothing new.
-                    if due < key.0 && (sign != Sign::Found || file.failures == 0) {
-                        let old = *key;
-                        *key = (due, self.next_key);
-                        self.next_key += 1;
-                        self.line.remove(&old);
-                        self.line.insert(*key, path);
+                    if due < place.due && (sign != Sign::Found || file.failures == 0) {
+                        self.line.leave(*place);
+                        *place = self.line.join(path, file.since, due);
                     }
                 }
             },
@@ -121,11 +118,7 @@ impl Settle {
 
     /// Hands out the next file that is due.
     pub fn next(&mut self, now: Instant) -> Option<Due> {
-        let (&key, _) = self.line.first_key_value()?;
-        if key.0 > now {
-            return None;
-        }
-        let path = self.line.remove(&key)?;
+        let path = self.line.next(now)?;
         let file = self.files.get_mut(&path)?;
         file.stage = Stage::OutAt { again: None };
         Some(Due {
@@ -190,14 +183,8 @@ impl Settle {
     /// Makes every file due now that has not failed: somebody waits for it.
     pub fn nudge(&mut self, now: Instant) {
         let sound = |path: &&UploadPath| self.files.get(*path).is_some_and(|f| f.failures == 0);
-        let later: Vec<_> = self
-            .line
-            .range((now, u64::MAX)..)
-            .filter(|(_, path)| sound(path))
-            .map(|(key, path)| (*key, path.clone()))
-            .collect();
-        for (key, path) in later {
-            self.line.remove(&key);
+        let later: Vec<_> = self.line.after(now).filter(sound).cloned().collect();
+        for path in later {
             self.queue(path, now);
         }
     }
@@ -212,17 +199,19 @@ impl Settle {
         for file in self.files.values_mut() {
             (file.failures, file.delays) = (0, 0);
         }
-        for path in std::mem::take(&mut self.line).into_values() {
+        let later: Vec<_> = self.line.after(now).cloned().collect();
+        for path in later {
             self.queue(path, now);
         }
     }
 
+    /// Puts a file into the line, or gives it another place there.
     fn queue(&mut self, path: UploadPath, due: Instant) {
-        let key = (due, self.next_key);
-        self.next_key += 1;
         if let Some(file) = self.files.get_mut(&path) {
-            file.stage = Stage::Queued(key);
-            self.line.insert(key, path);
+            if let Stage::Queued(place) = file.stage {
+                self.line.leave(place);
+            }
+            file.stage = Stage::Queued(self.line.join(path, file.since, due));
         }
     }
 }

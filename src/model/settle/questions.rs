@@ -42,6 +42,13 @@ impl Settle {
         self.files.len() - self.failing >= self.capacity
     }
 
+    /// Whether what can wait, as a scan can, has to leave the room to others: a scan that finds a
+    /// hundred thousand files must not make the watcher's find no room.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.files.len() - self.failing >= self.capacity - self.capacity / 4
+    }
+
     /// When the longest waiting file was noticed.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
@@ -61,10 +68,10 @@ impl Settle {
         self.files.keys()
     }
 
-    /// When the next file will be due.
+    /// When the next file will be due, or was.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.line.first_key_value().map(|(key, _)| key.0)
+        self.line.next_due()
     }
 
     /// Files that have failed, and wait to be tried again.

@@ -1,8 +1,9 @@
 //! Lists and figures from MySQL. They read the index `image_cache_list`, and of the table only the rows of one
 //! page.
 
-use sqlx::{QueryBuilder, Result, Row};
+use sqlx::{QueryBuilder, Result};
 
+use crate::store::listing::Basis;
 use crate::store::mysql::read::{micros, place};
 use crate::store::mysql::{MySql, path_hash, push_list};
 use crate::store::retry::begin;
@@ -72,56 +73,94 @@ fn is_kept(wanted: &ListQuery) -> bool {
     wanted.ids.is_none()
 }
 
+/// What to select from at first. By path it is never the first that match: the server keeps those in a table
+/// for the time of the statement, with room for the longest path in every row, and puts it on disk when it grows.
+fn basis(wanted: &ListQuery) -> Basis {
+    match wanted.basis() {
+        Basis::First(most) if wanted.sort == Sort::Path => Basis::All(Some(most)),
+        basis => basis,
+    }
+}
+
+/// The ids of the rows of a page, and how many rows there are where that is counted.
+fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Basis) {
+    let (column, _) = key(wanted.sort);
+    let column = match basis {
+        Basis::All(None) => {
+            sql.push("SELECT id AS page_id, NULL AS total");
+            push_choice(sql, wanted);
+            column
+        }
+        Basis::All(Some(most)) => {
+            sql.push("SELECT id AS page_id, (SELECT COUNT(*) FROM (SELECT 1");
+            push_choice(sql, wanted);
+            sql.push(" LIMIT ").push_bind(most).push(") counted) AS total");
+            push_choice(sql, wanted);
+            column
+        }
+        Basis::First(most) => {
+            sql.push(
+                "SELECT id AS page_id, total FROM (SELECT id, sorted_by, COUNT(*) OVER () AS total",
+            );
+            sql.push(format_args!(" FROM (SELECT id, {column} AS sorted_by"));
+            push_choice(sql, wanted);
+            sql.push(" LIMIT ").push_bind(most).push(") found) counted WHERE true");
+            "sorted_by"
+        }
+    };
+    let (beyond, order) = if wanted.falls() { ("<", " DESC, id DESC") } else { (">", ", id") };
+    if let Some(spot) = wanted.beside() {
+        if wanted.sort == Sort::Id {
+            sql.push(format_args!(" AND id {beyond} ")).push_bind(spot.id);
+        } else {
+            // A comparison of pairs would not be taken for a range of the index.
+            sql.push(format_args!(" AND {column} {beyond}= "));
+            push_key(sql, wanted.sort, &spot.key);
+            sql.push(format_args!(" AND ({column} {beyond} "));
+            push_key(sql, wanted.sort, &spot.key);
+            sql.push(format_args!(" OR id {beyond} ")).push_bind(spot.id).push(")");
+        }
+    }
+    sql.push(" ORDER BY ").push(column).push(order);
+    sql.push(" LIMIT ").push_bind(wanted.rows());
+    sql.push(" OFFSET ").push_bind(wanted.passed_over());
+}
+
+/// The statement that lists a page.
+fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::MySql> {
+    let mut sql = QueryBuilder::new(concat!(
+        "SELECT id, content_type, object_id, original_path, ",
+        place!(),
+        ", chunk_set, image_url, file_size, content_type_header, ",
+        micros!("created_at"),
+        ", ",
+        micros!("updated_at"),
+        ", ",
+        micros!("last_accessed"),
+        ", sha256, mtime_ns, mode, "
+    ));
+    let (column, text) = key(wanted.sort);
+    sql.push(text).push(", CAST(total AS SIGNED) FROM (");
+    push_page(&mut sql, wanted, basis);
+    let order = if wanted.falls() { " DESC, id DESC" } else { ", id" };
+    sql.push(") page STRAIGHT_JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
+    sql
+}
+
 impl MySql {
     pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
-        let (column, text) = key(wanted.sort);
-        let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
-            ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode, "
-        ));
-        sql.push(text).push(" FROM (SELECT id AS page_id");
-        push_choice(&mut sql, wanted);
-        let (beyond, order) =
-            if wanted.descending { ("<", " DESC, id DESC") } else { (">", ", id") };
-        if let Some(after) = &wanted.after {
-            if wanted.sort == Sort::Id {
-                sql.push(format_args!(" AND id {beyond} ")).push_bind(after.id);
-            } else {
-                // A comparison of pairs would not be taken for a range of the index.
-                sql.push(format_args!(" AND {column} {beyond}= "));
-                push_key(&mut sql, wanted.sort, &after.key);
-                sql.push(format_args!(" AND ({column} {beyond} "));
-                push_key(&mut sql, wanted.sort, &after.key);
-                sql.push(format_args!(" OR id {beyond} ")).push_bind(after.id).push(")");
-            }
+        let mut unit = begin(&self.pool).await?;
+        let basis = basis(wanted);
+        let mut select = page(wanted, basis);
+        let found = select.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
+        let mut listed = rows::page(&found, wanted);
+        if wanted.is_any(basis, &listed) {
+            let mut select = page(wanted, Basis::All(None));
+            let found = select.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
+            listed = wanted.settle(&listed, rows::page(&found, wanted));
         }
-        sql.push(" ORDER BY ").push(column).push(order);
-        sql.push(" LIMIT ").push_bind(wanted.rows());
-        sql.push(" OFFSET ").push_bind(wanted.passed_over());
-        sql.push(") page STRAIGHT_JOIN image_cache ON id = page_id ORDER BY ");
-        sql.push(column).push(order);
-
-        let mut unit = begin(&self.pool).await?;
-        let found = sql.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
         unit.commit().await?;
-        Ok(rows::page(&found, wanted.limit))
-    }
-
-    pub(super) async fn count_once(&self, wanted: &ListQuery, most: u64) -> Result<u64> {
-        let mut sql = QueryBuilder::<sqlx::MySql>::new("SELECT COUNT(*) FROM (SELECT 1");
-        push_choice(&mut sql, wanted);
-        sql.push(" LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX)).push(") counted");
-        let mut unit = begin(&self.pool).await?;
-        let row = sql.build().persistent(is_kept(wanted)).fetch_one(&mut *unit).await?;
-        unit.commit().await?;
-        row.try_get(0).map(rows::size)
+        Ok(listed)
     }
 
     pub(super) async fn growth_once(&self, days: u32) -> Result<Vec<Growth>> {

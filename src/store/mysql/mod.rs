@@ -26,7 +26,7 @@ use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
 use crate::store::put::{self, Done};
 use crate::store::relocate::Moved;
-use crate::store::retry::{answers, unit};
+use crate::store::retry::{answers, begin, unit};
 use crate::store::units::Units;
 use crate::store::{
     Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
@@ -110,9 +110,11 @@ impl MySql {
     /// Bytes of payload that one statement may have.
     async fn room(&self) -> sqlx::Result<usize> {
         let ask = async || -> sqlx::Result<usize> {
+            let mut unit = begin(&self.pool).await?;
             let row = sqlx::query("SELECT CAST(@@max_allowed_packet AS SIGNED)")
-                .fetch_one(&self.pool)
+                .fetch_one(&mut *unit)
                 .await?;
+            unit.commit().await?;
             Ok(usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX))
         };
         let packet = *self.max_packet.get_or_try_init(|| unit(&ask)).await?;
@@ -253,11 +255,6 @@ impl Store for MySql {
     async fn page(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let done = unit(|| self.page_once(query)).await;
         self.told("list entries", done).await
-    }
-
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
-        let done = unit(|| self.count_once(query, most)).await;
-        self.told("count entries", done).await
     }
 
     async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {

@@ -39,6 +39,12 @@ async fn version(connection: &mut MySqlConnection) -> Result<Option<i64>> {
         .try_get(0)
 }
 
+async fn has_identity(connection: &mut MySqlConnection) -> Result<bool> {
+    let row =
+        sqlx::query("SELECT COUNT(*) FROM image_cache_identity").fetch_one(connection).await?;
+    Ok(row.try_get::<i64, _>(0)? > 0)
+}
+
 impl MySql {
     pub(super) async fn version_once(&self) -> Result<Option<i64>> {
         let mut unit = begin(&self.pool).await?;
@@ -79,8 +85,8 @@ impl MySql {
             .execute(&mut connection)
             .await?;
         }
-        // A newer schema is left alone.
-        if before <= LATEST {
+        // A newer schema is left alone, and so is a database that is read-only and needs nothing.
+        if before <= LATEST && !has_identity(&mut connection).await? {
             sqlx::query(
                 "INSERT INTO image_cache_identity (id, name, created_at)
                 VALUES (1, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE id = id",

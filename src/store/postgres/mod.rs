@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
@@ -51,11 +51,6 @@ pub(super) struct Postgres {
 /// A statement without a name on the server, so that it may run on any server connection.
 fn query<'q>(sql: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
     sqlx::query(sql).persistent(false)
-}
-
-/// As [`query`], for a text that is put together from our own pieces; values are always bound.
-fn built_query<'q>(sql: String) -> Query<'q, sqlx::Postgres, PgArguments> {
-    sqlx::query(AssertSqlSafe(sql)).persistent(false)
 }
 
 impl Postgres {
@@ -188,11 +183,6 @@ impl Store for Postgres {
     async fn page(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let done = unit(|| self.page_once(query)).await;
         self.told("list entries", done).await
-    }
-
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
-        let done = unit(|| self.count_once(query, most)).await;
-        self.told("count entries", done).await
     }
 
     async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {

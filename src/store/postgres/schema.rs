@@ -39,6 +39,13 @@ async fn version(connection: &mut sqlx::PgConnection) -> Result<Option<i64>> {
         .try_get(0)
 }
 
+async fn has_identity(connection: &mut sqlx::PgConnection) -> Result<bool> {
+    query("SELECT EXISTS (SELECT FROM image_cache_identity)")
+        .fetch_one(connection)
+        .await?
+        .try_get(0)
+}
+
 impl Postgres {
     pub(super) async fn version_once(&self) -> Result<Option<i64>> {
         let mut unit = begin(&self.pool).await?;
@@ -72,8 +79,8 @@ impl Postgres {
                 .execute(&mut *unit)
                 .await?;
         }
-        // A newer schema is left alone.
-        if before <= LATEST {
+        // A newer schema is left alone, and so is a database that is read-only and needs nothing.
+        if before <= LATEST && !has_identity(&mut unit).await? {
             query(
                 "INSERT INTO image_cache_identity (id, name) VALUES (1, $1)
                 ON CONFLICT (id) DO NOTHING",

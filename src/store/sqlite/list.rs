@@ -3,8 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use sqlx::{QueryBuilder, Result, Row};
+use sqlx::{QueryBuilder, Result};
 
+use crate::store::listing::Basis;
 use crate::store::rows;
 use crate::store::sqlite::read::{micros, place};
 use crate::store::sqlite::{Sqlite, json};
@@ -60,47 +61,80 @@ fn push_choice(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery) {
     }
 }
 
+/// The ids of the rows of a page, and how many rows there are where that is counted.
+fn push_page(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Basis) {
+    let (column, _, read) = key(wanted.sort);
+    let column = match basis {
+        Basis::All(None) => {
+            sql.push("SELECT id AS page_id, NULL AS total");
+            push_choice(sql, wanted);
+            column
+        }
+        Basis::All(Some(most)) => {
+            sql.push("SELECT id AS page_id, (SELECT count(*) FROM (SELECT 1");
+            push_choice(sql, wanted);
+            sql.push(" LIMIT ").push_bind(most).push(")) AS total");
+            push_choice(sql, wanted);
+            column
+        }
+        Basis::First(most) => {
+            sql.push(
+                "SELECT id AS page_id, total FROM (SELECT id, sorted_by, count(*) OVER () AS total",
+            );
+            sql.push(format_args!(" FROM (SELECT id, {column} AS sorted_by"));
+            push_choice(sql, wanted);
+            sql.push(" LIMIT ").push_bind(most).push(")) WHERE true");
+            "sorted_by"
+        }
+    };
+    let (beyond, order) = if wanted.falls() { ("<", " DESC, id DESC") } else { (">", ", id") };
+    if let Some(spot) = wanted.beside() {
+        if wanted.sort == Sort::Id {
+            sql.push(format_args!(" AND id {beyond} ")).push_bind(spot.id);
+        } else {
+            sql.push(format_args!(" AND ({column}, id) {beyond} ("));
+            let (before, behind) = read.split_once('?').expect("a place for the key");
+            sql.push(before).push_bind(spot.key.clone()).push(behind);
+            sql.push(", ").push_bind(spot.id).push(")");
+        }
+    }
+    sql.push(" ORDER BY ").push(column).push(order);
+    sql.push(" LIMIT ").push_bind(wanted.rows());
+    sql.push(" OFFSET ").push_bind(wanted.passed_over());
+}
+
+/// The statement that lists a page.
+fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::Sqlite> {
+    let mut sql = QueryBuilder::new(concat!(
+        "SELECT id, content_type, object_id, original_path, ",
+        place!(),
+        ", chunk_set, image_url, file_size, content_type_header, ",
+        micros!("created_at"),
+        ", ",
+        micros!("updated_at"),
+        ", ",
+        micros!("last_accessed"),
+        ", sha256, mtime_ns, mode, "
+    ));
+    let (column, text, _) = key(wanted.sort);
+    sql.push(text).push(", total FROM (");
+    push_page(&mut sql, wanted, basis);
+    let order = if wanted.falls() { " DESC, id DESC" } else { ", id" };
+    sql.push(") CROSS JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
+    sql
+}
+
 impl Sqlite {
     pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
-        let (column, text, read) = key(wanted.sort);
-        let mut sql = QueryBuilder::<sqlx::Sqlite>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
-            ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode, "
-        ));
-        sql.push(text).push(" FROM (SELECT id AS page_id");
-        push_choice(&mut sql, wanted);
-        let (beyond, order) =
-            if wanted.descending { ("<", " DESC, id DESC") } else { (">", ", id") };
-        if let Some(after) = &wanted.after {
-            if wanted.sort == Sort::Id {
-                sql.push(format_args!(" AND id {beyond} ")).push_bind(after.id);
-            } else {
-                sql.push(format_args!(" AND ({column}, id) {beyond} ("));
-                let (before, behind) = read.split_once('?').expect("a place for the key");
-                sql.push(before).push_bind(after.key.clone()).push(behind);
-                sql.push(", ").push_bind(after.id).push(")");
-            }
+        let basis = wanted.basis();
+        let mut select = page(wanted, basis);
+        let listed = rows::page(&select.build().fetch_all(&self.pool).await?, wanted);
+        if !wanted.is_any(basis, &listed) {
+            return Ok(listed);
         }
-        sql.push(" ORDER BY ").push(column).push(order);
-        sql.push(" LIMIT ").push_bind(wanted.rows());
-        sql.push(" OFFSET ").push_bind(wanted.passed_over());
-        sql.push(") CROSS JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
-        let found = sql.build().fetch_all(&self.pool).await?;
-        Ok(rows::page(&found, wanted.limit))
-    }
-
-    pub(super) async fn count_once(&self, wanted: &ListQuery, most: u64) -> Result<u64> {
-        let mut sql = QueryBuilder::<sqlx::Sqlite>::new("SELECT count(*) FROM (SELECT 1");
-        push_choice(&mut sql, wanted);
-        sql.push(" LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX)).push(")");
-        sql.build().fetch_one(&self.pool).await?.try_get(0).map(rows::size)
+        let mut select = page(wanted, Basis::All(None));
+        let found = select.build().fetch_all(&self.pool).await?;
+        Ok(wanted.settle(&listed, rows::page(&found, wanted)))
     }
 
     pub(super) async fn growth_once(&self, days: u32) -> Result<Vec<Growth>> {

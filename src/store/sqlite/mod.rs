@@ -242,11 +242,6 @@ impl Store for Sqlite {
         self.told("list entries", done).await
     }
 
-    async fn count(&self, query: &ListQuery, most: u64) -> Result<u64, StoreError> {
-        let done = unit(|| self.count_once(query, most)).await;
-        self.told("count entries", done).await
-    }
-
     async fn growth(&self, days: u32) -> Result<Vec<Growth>, StoreError> {
         let done = unit(|| self.growth_once(days)).await;
         self.told("count entries by day", done).await

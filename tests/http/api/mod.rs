@@ -121,7 +121,17 @@ fn a_list_is_paged_filtered_and_sorted() {
     let cursor = first["next"].as_str().unwrap();
     let next = server.read(&format!("/entries/?limit=9&type=image/&order=desc&cursor={cursor}"));
     assert_eq!(paths(&next.json()), ["p/3.png", "p/2.png", "p/1.png", "p/0.png"]);
-    assert_eq!(next.json()["next"], Value::Null);
+    let next = next.json();
+    assert_eq!((&next["next"], &first["previous"]), (&Value::Null, &Value::Null));
+    let back = |previous: &Value, rest: &str| {
+        server.read(&format!("/entries/?cursor={}&{rest}", previous.as_str().unwrap())).json()
+    };
+    let nearest = back(&next["previous"], "limit=2&type=image/&order=desc");
+    assert_eq!(paths(&nearest), ["p/5.png", "p/4.png"]);
+    let beginning = back(&nearest["previous"], "limit=2&type=image/&order=desc");
+    assert_eq!(paths(&beginning), ["p/6.png"]);
+    assert_eq!((&beginning["previous"], &beginning["total"]), (&Value::Null, &Value::Null));
+    assert_eq!(paths(&back(&beginning["next"], "type=image/&order=desc"))[0], "p/5.png");
     let other = server.read(&format!("/entries/?limit=3&order=desc&cursor={cursor}"));
     assert!(other.problem(400).contains("cursor"), "it is of another list");
 
@@ -143,6 +153,10 @@ fn a_list_is_paged_filtered_and_sorted() {
     let cursor = there["next"].as_str().unwrap();
     let rest = server.read(&format!("/entries/?on_disk=true&cursor={cursor}")).json();
     assert_eq!(paths(&rest), ["p/5.png", "p/6.png", "text & more.txt"]);
+    let before = back(&rest["previous"], "on_disk=true&limit=3");
+    assert_eq!(paths(&before), ["p/1.png", "p/3.png", "p/4.png"]);
+    let before = back(&before["previous"], "on_disk=true&limit=3");
+    assert_eq!((paths(&before), &before["previous"]), (vec!["p/0.png".to_owned()], &Value::Null));
     assert_eq!(paths(&server.read("/entries/?has_data=false").json()), [""; 0]);
     server.end();
 }

@@ -165,6 +165,7 @@ pub static ENGLISH: Texts = Texts {
     nothing_found: "No entry is like that.",
     nothing_stored: "Nothing is stored yet.",
     next_page: "Next page",
+    previous_page: "Previous page",
     first_page: "First page",
     list_pages: "Pages of the list",
     cut_short: "There are many entries, and few like these: the next page goes on with the search.",

@@ -155,6 +155,7 @@ pub struct Texts {
     pub nothing_found: &'static str,
     pub nothing_stored: &'static str,
     pub next_page: &'static str,
+    pub previous_page: &'static str,
     pub first_page: &'static str,
     pub list_pages: &'static str,
     pub cut_short: &'static str,

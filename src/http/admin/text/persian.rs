@@ -167,6 +167,7 @@ pub static PERSIAN: Texts = Texts {
     nothing_found: "فایلی با این مشخصات پیدا نشد.",
     nothing_stored: "هنوز چیزی ذخیره نشده است.",
     next_page: "صفحهٔ بعد",
+    previous_page: "صفحهٔ قبل",
     first_page: "صفحهٔ اول",
     list_pages: "صفحه‌های فهرست",
     cut_short: "فایل‌ها زیادند و آنچه می‌خواهید کم است: جست‌وجو در صفحهٔ بعد ادامه پیدا می‌کند.",

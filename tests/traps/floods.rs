@@ -1,0 +1,180 @@
+//! Floods: very many files at once. All are stored, memory stays within its bound, and what is uploaded
+//! meanwhile does not wait for the end.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::database::Kind;
+use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::proxy::Proxy;
+use crate::t25_memory::write_file;
+use crate::{is_long, peak_memory};
+
+/// What the program may take: see `t25_memory.rs`. The names of the files that wait, and those that are
+/// known to be stored, come on top: some 300 bytes for each.
+const MOST_MEMORY: u64 = 96 << 20;
+const EACH_NAME: u64 = 300;
+
+/// Tiny files, and files of 5 MiB.
+fn sizes() -> (usize, usize) {
+    if is_long() { (100_000, 500) } else { (18_000, 24) }
+}
+
+/// As many files may be stored between an upload in a flood and its turn. A thousand are read ahead; the
+/// rest is for the time that a busy machine takes to hear of it, and for the log to be read.
+const MOST_BEFORE: usize = 5_000;
+
+/// As many of them may be of 5 MiB: two are read, two are written, and new ones come between two uploads.
+const MOST_LARGE_BEFORE: usize = 12;
+
+/// Tiny files are spread over so many directories, and one half of them lies in one.
+const DIRECTORIES: usize = 50;
+
+fn write_flood(sandbox: &Sandbox, tiny: usize, large: usize) {
+    for n in 0..tiny {
+        let directory = if n % 2 == 0 { 0 } else { n % DIRECTORIES };
+        sandbox.write(&format!("import/{directory}/{n}.jpg"), format!("tiny file {n}").as_bytes());
+    }
+    for n in 0..large {
+        let directory = sandbox.uploads.join(format!("scans/{}", n % 7));
+        fs::create_dir_all(&directory).unwrap();
+        write_file(&directory.join(format!("{n}.tif")), n as u64, 5);
+    }
+}
+
+/// What the log says of the files that have become safe, in order: their paths.
+fn captured(log: &str) -> Vec<&str> {
+    let lines = log.lines().filter(|line| line.contains("event=captured"));
+    lines.filter_map(|line| line.split("path=").nth(1)?.split(' ').next()).collect()
+}
+
+/// Waits for so many entries, and leaves the server to its work meanwhile.
+pub fn wait_for_count(sandbox: &Sandbox, count: usize) {
+    let began = Instant::now();
+    while sandbox.numbers("SELECT count(*) FROM image_cache") != [count as i64] {
+        assert!(began.elapsed() < Duration::from_secs(1_200), "waited in vain for {count} entries");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn order_is_fair_and_memory_bounded(kind: Kind, tiny: usize, large: usize) {
+    let sandbox = Sandbox::new(kind);
+    let mut proxy = Proxy::new(&sandbox.url());
+    let mut command = sandbox.command(&["watch"]);
+    command.env("DATABASE_URL", proxy.url());
+    let mut watch = Running::start(command);
+    watch.wait_for_log("event=scan_finished");
+    // So that the whole flood waits when it begins to be stored, however fast this machine is.
+    proxy.go_away();
+    write_flood(&sandbox, tiny, large);
+    proxy.come_back();
+    let began = Instant::now();
+    let mut probes = Vec::new();
+    let total = tiny + large;
+    watch.wait_for_log("event=captured");
+    loop {
+        let stored = captured(&watch.log()).len();
+        // The last tenth says nothing of the order.
+        if stored > total * 9 / 10 {
+            break;
+        }
+        // In a directory of its own, and in the fullest of the flood.
+        let directory = if probes.len() % 2 == 0 { "products" } else { "import/0" };
+        let path = format!("{directory}/customer-{}.jpg", probes.len());
+        sandbox.write(&path, path.as_bytes());
+        probes.push((path, stored));
+        thread::sleep(Duration::from_millis(if is_long() { 2_000 } else { 250 }));
+    }
+    let probed = probes.len();
+    assert!(probed > 0, "the flood was over at once");
+    wait_for_count(&sandbox, total + probed);
+    let took = began.elapsed();
+    let memory = peak_memory(watch.pid());
+    let (status, log) = watch.stop();
+    assert!(status.success(), "{}", log.lines().last().unwrap());
+    let order = captured(&log);
+    // Of those stored between an upload and its own turn: all, and those of 5 MiB.
+    let waits: Vec<(usize, usize)> = probes
+        .iter()
+        .map(|(path, stored)| {
+            let turn = order.iter().position(|other| other == path).unwrap();
+            let before = &order[(*stored).min(turn)..turn];
+            (before.len(), before.iter().filter(|path| path.ends_with(".tif")).count())
+        })
+        .collect();
+    println!(
+        "{kind:?}: {tiny} tiny files and {large} of 5 MiB: stored in {:.1} s, peak memory {} MiB; {probed} uploads \
+         meanwhile, with at most {} tiny and {} large files stored before one of them",
+        took.as_secs_f64(),
+        memory >> 20,
+        waits.iter().map(|(all, large)| all - large).max().unwrap(),
+        waits.iter().map(|(_, large)| large).max().unwrap()
+    );
+    for ((path, stored), (all, large)) in probes.iter().zip(&waits) {
+        assert!(*all <= MOST_BEFORE, "{path}: {all} of {} were stored before it", total - stored);
+        assert!(*large <= MOST_LARGE_BEFORE, "{path}: {large} large files were stored before it");
+    }
+    assert!(memory < MOST_MEMORY + EACH_NAME * total as u64, "{} MiB", memory >> 20);
+    let flood = sandbox.ok(&["status"]);
+    assert!(flood.contains("every one is safe"), "{flood}");
+    sandbox.remove();
+}
+
+#[test]
+fn a_flood_of_tiny_files_into_postgres() {
+    order_is_fair_and_memory_bounded(Kind::Postgres, sizes().0, 0);
+}
+
+#[test]
+fn a_flood_of_tiny_and_large_files_into_postgres() {
+    order_is_fair_and_memory_bounded(Kind::Postgres, sizes().0 / 100, sizes().1);
+}
+
+/// How long a web request takes beside a flood. A figure: a machine's speed is nothing to rely on.
+#[test]
+fn an_app_beside_a_flood_answers() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let python = std::env::var("IMAGECACHED_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let app = format!("cd \"$BESIDE\" && exec {python} -m http.server --bind 127.0.0.1 {port}");
+    let mut command = sandbox.run(&[], &app);
+    command.env("IMAGECACHED_LOG_LEVEL", "info");
+    let run = Running::start(command);
+    wait_until("the app", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let quiet = latencies(port, 100, || false);
+    let (tiny, large) = (sizes().0 / 6, sizes().1 / 4);
+    let flooded = thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            write_flood(&sandbox, tiny, large);
+            wait_for_count(&sandbox, tiny + large);
+        });
+        latencies(port, usize::MAX, || flood.is_finished())
+    });
+    let shown = |sorted: &[Duration]| {
+        let of = |share: usize| sorted[(sorted.len() - 1) * share / 100].as_secs_f64() * 1e3;
+        format!("median {:.1} ms, p99 {:.1} ms of {}", of(50), of(99), sorted.len())
+    };
+    println!("a web request: {}; beside a flood: {}", shown(&quiet), shown(&flooded));
+    run.stop();
+    sandbox.remove();
+}
+
+/// The times that requests take, sorted.
+fn latencies(port: u16, most: usize, enough: impl Fn() -> bool) -> Vec<Duration> {
+    let mut times = Vec::new();
+    while times.len() < most && (times.len() < 10 || !enough()) {
+        let began = Instant::now();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.0 200"), "{}", String::from_utf8_lossy(&answer));
+        times.push(began.elapsed());
+        thread::sleep(Duration::from_millis(10));
+    }
+    times.sort();
+    times
+}
