@@ -111,6 +111,16 @@ impl TimeLimited {
         }
     }
 
+    /// Waits for the limit, and says whether the server does nothing for an upgrade after it, or says nothing.
+    async fn idles_for_the_limit(&self) -> bool {
+        tokio::time::sleep(self.limit).await;
+        // The connections of the call may all be those that are stuck.
+        let Ok(beside) = (self.reopen)() else { return true };
+        let upgrading = tokio::time::timeout(self.limit, beside.is_upgrading()).await;
+        tokio::spawn(async move { beside.close().await });
+        !matches!(upgrading, Ok(Ok(true)))
+    }
+
     fn given_up(&self, operation: &str) -> StoreError {
         let limit = humantime::format_duration(self.limit);
         StoreError {
@@ -146,8 +156,21 @@ impl Store for TimeLimited {
         self.inner().product()
     }
 
+    /// An index over very many entries takes its time, and one that is given up is begun anew, for ever, with
+    /// the former try still at work in the server. So the limit counts only while the server does nothing for it.
     async fn migrate(&self) -> Result<(i64, i64), StoreError> {
-        self.limited("create the tables", |store| async move { store.migrate().await }).await
+        let store = self.inner();
+        let call = store.migrate();
+        tokio::pin!(call);
+        loop {
+            tokio::select! {
+                done = &mut call => return done,
+                idle = self.idles_for_the_limit() => if idle {
+                    self.replace(&store);
+                    return Err(self.given_up("create the tables"));
+                }
+            }
+        }
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -232,6 +255,10 @@ impl Store for TimeLimited {
 
 #[async_trait]
 impl Units for TimeLimited {
+    async fn is_upgrading(&self) -> Result<bool, StoreError> {
+        self.limited("ask for upgrades", |store| async move { store.is_upgrading().await }).await
+    }
+
     async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
         let operation = format!("store {} entries", entries.len());
         self.limited(&operation, |store| async move { store.put_unit(entries).await }).await

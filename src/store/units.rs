@@ -21,6 +21,9 @@ use crate::store::{Relocation, StoreError};
 /// The units of one database.
 #[async_trait]
 pub trait Units: Send + Sync {
+    /// Whether the server is at work on an upgrade of the tables right now, of this program or of another.
+    async fn is_upgrading(&self) -> Result<bool, StoreError>;
+
     /// Writes entries, and removes the first rows of the chunk sets that they let go of.
     async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError>;
 

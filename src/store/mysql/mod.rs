@@ -279,6 +279,11 @@ impl Store for MySql {
 
 #[async_trait]
 impl Units for MySql {
+    async fn is_upgrading(&self) -> Result<bool, StoreError> {
+        let done = unit(|| self.is_upgrading_once()).await;
+        self.told("ask for upgrades", done).await
+    }
+
     async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
         self.all_fit(entries).await?;
         let done = unit(|| self.put_once(entries)).await;

@@ -22,6 +22,10 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 const LOCK: &str = "SELECT CAST(GET_LOCK(CONCAT('imagecached ', SHA1(DATABASE())), 60) AS SIGNED)";
 const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('imagecached ', SHA1(DATABASE())))";
 
+/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may.
+const IS_AT_WORK: &str = "SELECT COUNT(*) FROM information_schema.processlist
+    WHERE id = IS_USED_LOCK(CONCAT('imagecached ', SHA1(DATABASE()))) AND command <> 'Sleep'";
+
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut MySqlConnection) -> Result<Option<i64>> {
     let there = "SELECT COUNT(*) FROM information_schema.tables
@@ -47,6 +51,13 @@ impl MySql {
         let version = version(&mut unit).await?;
         unit.commit().await?;
         Ok(version)
+    }
+
+    pub(super) async fn is_upgrading_once(&self) -> Result<bool> {
+        let mut unit = begin(&self.pool).await?;
+        let row = sqlx::query(IS_AT_WORK).fetch_one(&mut *unit).await?;
+        unit.commit().await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
     /// All steps that are missing, under a lock that one connection holds. Whatever goes wrong, the

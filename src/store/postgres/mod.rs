@@ -209,6 +209,11 @@ impl Store for Postgres {
 
 #[async_trait]
 impl Units for Postgres {
+    async fn is_upgrading(&self) -> Result<bool, StoreError> {
+        let done = unit(|| self.is_upgrading_once()).await;
+        self.told("ask for upgrades", done).await
+    }
+
     async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
         let done = unit(|| self.put_once(entries)).await;
         self.told(format!("store {} entries", entries.len()), done).await

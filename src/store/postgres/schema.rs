@@ -20,6 +20,11 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 /// One lock for all instances that migrate at the same time: the bytes of `imgcache`.
 const LOCK: i64 = i64::from_be_bytes(*b"imgcache");
 
+/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may.
+const IS_AT_WORK: &str = "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND state = 'active' AND datname = current_database()
+        AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = $1)";
+
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut sqlx::PgConnection) -> Result<Option<i64>> {
     let there = query("SELECT to_regclass('imagecached_schema') IS NOT NULL")
@@ -47,6 +52,13 @@ impl Postgres {
         let version = version(&mut unit).await?;
         unit.commit().await?;
         Ok(version)
+    }
+
+    pub(super) async fn is_upgrading_once(&self) -> Result<bool> {
+        let mut unit = begin(&self.pool).await?;
+        let row = query(IS_AT_WORK).bind(LOCK).fetch_one(&mut *unit).await?;
+        unit.commit().await?;
+        row.try_get(0)
     }
 
     /// All steps that are missing, in one transaction: DDL is undone with it, and its lock ends with it.

@@ -264,6 +264,11 @@ impl Store for Sqlite {
 
 #[async_trait]
 impl Units for Sqlite {
+    async fn is_upgrading(&self) -> Result<bool, StoreError> {
+        // Nobody else works on a file.
+        Ok(false)
+    }
+
     async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError> {
         let done = unit(|| self.put_once(entries)).await;
         self.told(format!("store {} entries", entries.len()), done).await
