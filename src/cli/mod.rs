@@ -20,6 +20,7 @@ mod self_test;
 mod serve;
 mod shell;
 mod status;
+mod verify;
 mod watch;
 
 use std::io::IsTerminal;
@@ -104,6 +105,8 @@ enum Command {
     Migrate,
     /// Show every setting, its value and where it came from
     PrintConfig(print_config::PrintConfig),
+    /// Read stored files back, compare them with the disk, and mend what one side has lost
+    Verify(verify::Verify),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the man page
@@ -210,6 +213,7 @@ async fn command(
         Command::Doctor(doctor) => doctor.run(&context).await,
         Command::SelfTest => self_test::run(&context).await,
         Command::Migrate => migrate::run(&context).await,
+        Command::Verify(verify) => verify.run(&context).await,
         Command::PrintConfig(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
     };
     // A connection that no longer answers is not worth waiting for.
