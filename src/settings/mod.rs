@@ -126,6 +126,10 @@ pub struct Settings {
     pub held_open: Duration,
     pub bytes_in_flight: ByteSize,
     pub readers: u32,
+    /// Zero: never.
+    pub verify_interval: Duration,
+    /// A second.
+    pub verify_rate: ByteSize,
     pub boot_deadline: Duration,
     pub shutdown_limit: Duration,
     pub durable: Durable,
@@ -187,6 +191,9 @@ impl Settings {
             held_open: reader.duration("held_open", quiet..=secs(86_400))?,
             bytes_in_flight: bytes_in_flight(reader, inline_limit)?,
             readers: reader.number("readers", 1..=64)?,
+            verify_interval: reader
+                .duration("verify_interval", Duration::ZERO..=secs(31_536_000))?,
+            verify_rate: reader.size("verify_rate", ByteSize(16 << 10)..=ByteSize(4_096 * MIB))?,
             boot_deadline: reader.duration("boot_deadline", Duration::ZERO..=secs(3_600))?,
             shutdown_limit: reader.duration("shutdown_limit", secs(1)..=secs(600))?,
             durable: reader.choice(

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-pub use choice::{Chosen, Sample, Selection};
+pub use choice::{Chosen, Sample, Selection, batches};
 pub use mend::Mender;
 pub use report::{Report, Told};
 pub use verdict::{Cure, Verdict};

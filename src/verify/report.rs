@@ -69,6 +69,41 @@ impl Report {
         self.not_mended() == 0 && self.out_of_reach == 0
     }
 
+    /// Adds what came of other entries.
+    pub fn add(&mut self, other: &Self) {
+        // By its parts, so that a new figure cannot be forgotten here.
+        let Self {
+            verified,
+            bytes,
+            left_out,
+            changed,
+            stored_again,
+            captured,
+            restored,
+            mendable,
+            damaged,
+            missing,
+            not_on_disk,
+            not_stored,
+            differs,
+            out_of_reach,
+        } = other;
+        self.verified += verified;
+        self.bytes += bytes;
+        self.left_out += left_out;
+        self.changed += changed;
+        self.stored_again += stored_again;
+        self.captured += captured;
+        self.restored += restored;
+        self.mendable += mendable;
+        self.damaged += damaged;
+        self.missing += missing;
+        self.not_on_disk += not_on_disk;
+        self.not_stored += not_stored;
+        self.differs += differs;
+        self.out_of_reach += out_of_reach;
+    }
+
     /// Notes what was found of an entry, and what came of mending it, and tells what is to be told.
     pub(super) fn note(
         &mut self,
