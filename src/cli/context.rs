@@ -157,6 +157,7 @@ impl Context {
                 database_away: state.database_away,
                 restore_finished: state.restore_finished,
                 damaged_entries: state.damaged_entries,
+                not_mended: state.verify.map_or(0, |verify| verify.not_mended),
                 last_errors: state.last_errors,
             }),
         }

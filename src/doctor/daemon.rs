@@ -16,6 +16,8 @@ pub struct Daemon {
     pub database_away: Option<String>,
     pub restore_finished: bool,
     pub damaged_entries: u64,
+    /// Entries that its own verifying has found not to be as they should, and could not mend.
+    pub not_mended: u64,
     pub last_errors: Vec<LastError>,
 }
 
@@ -75,6 +77,12 @@ fn judge(daemon: &Daemon) -> Vec<Finding> {
                 .cure("imagecached doctor --deep names them"),
         );
     }
+    if daemon.not_mended > 0 {
+        let entries = count(daemon.not_mended, "entry", "entries");
+        let message = format!("verifying has found {entries} that it could not mend");
+        findings
+            .push(Finding::error("daemon.verify", message).cure("imagecached verify names them"));
+    }
     for LastError { at, text } in &daemon.last_errors {
         findings.push(Finding::note("daemon.last_errors", format!("{at}: {text}")));
     }
@@ -108,6 +116,7 @@ mod tests {
             database_away: None,
             restore_finished: true,
             damaged_entries: 0,
+            not_mended: 0,
             last_errors: Vec::new(),
         };
         assert!(!judge(&well).iter().any(Finding::is_bad));
@@ -119,6 +128,7 @@ mod tests {
             database_away: Some("connection refused".into()),
             restore_finished: false,
             damaged_entries: 1,
+            not_mended: 2,
             last_errors: vec![LastError { at, text: "cannot read a.jpg".into() }],
         };
         insta::assert_snapshot!(format!(
@@ -138,6 +148,8 @@ mod tests {
         • note     daemon.restore        its restore is not finished
         ! warning  daemon.damaged        its restore has met 1 damaged entry
                                          cure: imagecached doctor --deep names them
+        ✗ error    daemon.verify         verifying has found 2 entries that it could not mend
+                                         cure: imagecached verify names them
         • note     daemon.last_errors    2026-01-01T00:00:00Z: cannot read a.jpg
         ! warning  daemon.parent         its parent is sh, the container's start, which keeps the signal to end to itself: the last uploads are lost at a stop
                                          cure: in the start script write: exec imagecached run -- CMD

@@ -248,6 +248,25 @@ mod tests {
         assert_eq!((report.verified, report.mended(), report.not_mended()), (11, 3, 5));
         assert_eq!((report.bytes, report.changed, report.left_out), (110, 1, 1));
         assert!(!report.is_well());
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        damaged true: chunk 1 is missing; its file is on disk; stored again
+          -
+        damaged false: chunk 1 is missing; its file is on disk; not mended: no room
+          imagecached cache -- 'my cat.jpg'
+        damaged true: chunk 1 is missing; a file is on disk, which is not the stored one; the file on disk was stored
+          -
+        damaged false: chunk 1 is missing
+          restore a backup of the database, or put the file into the upload directory if anybody has it and type: imagecached verify -- 'my cat.jpg'
+        missing false: its file is not on disk
+          imagecached restore
+        missing true: its file is not on disk; restored
+          -
+        not_stored false: the file on disk is another, and not stored; not mended: held open
+          imagecached cache -- 'my cat.jpg'
+        differs false: the file on disk has other bytes than the stored one, and the same size and mtime
+          look at both (imagecached get --output FILE -- 'my cat.jpg'); if the one on disk is right: imagecached cache -- 'my cat.jpg'; if the stored one is: move the one on disk away, then imagecached restore
+        out_of_reach false: the store is away
+          -
+        ");
     }
 }

@@ -106,3 +106,42 @@ fn what_is_left_out_is_no_damage() {
     assert_eq!(sandbox.numbers("SELECT length(image_data) FROM image_cache"), [4]);
     sandbox.remove();
 }
+
+/// Verifies, and gives the most memory that this has taken, in bytes.
+fn peak_of_verify(sandbox: &Sandbox) -> u64 {
+    let mut verifying = sandbox.start(&["verify", "--no-disk", "--set", "log_level=warn"]);
+    let status_file = format!("/proc/{}/status", verifying.pid());
+    let mut peak = 0;
+    let status = loop {
+        // The kernel keeps the maximum: what counts is the last look before the end.
+        let status = fs::read_to_string(&status_file).unwrap_or_default();
+        if let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
+            let kib = line.trim().trim_end_matches(" kB").trim().parse::<u64>();
+            peak = peak.max(kib.expect("a number") << 10);
+        }
+        if let Some(status) = verifying.try_wait() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert!(status.success(), "{}", verifying.log());
+    peak
+}
+
+#[test]
+fn many_entries_take_no_memory() {
+    let sandbox = with_files(Kind::Sqlite, 1);
+    let one = peak_of_verify(&sandbox);
+    let columns = "content_type, object_id, image_url, file_size, content_type_header, created_at, \
+        updated_at, last_accessed, sha256, mtime_ns, mode, chunk_set, image_data";
+    sandbox.sql(&format!(
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+        INSERT INTO image_cache (original_path, {columns})
+        SELECT 'many/' || i || '.jpg', {columns} FROM n, image_cache"
+    ));
+    let many = peak_of_verify(&sandbox);
+    assert!(many < one + (16 << 20), "1 entry: {one} bytes, 40,001 entries: {many} bytes");
+    let sampled = verify(&sandbox, &["--no-disk", "--sample", "1%"], 0);
+    assert!((200..=600).contains(&sampled["verified"].as_u64().expect("a number")), "{sampled}");
+    sandbox.remove();
+}

@@ -49,12 +49,8 @@ fn damage(sandbox: &Sandbox, objects: &Place, place: &str, path: &str, damage: &
                 "short" => format!("'{}'", base64::encode(&bytes[..2_999])),
                 _ => "NULL".into(),
             };
-            let has_data = match (sandbox.database.kind, damage) {
-                (Kind::MariaDb, "gone") => ", has_image_data = 0",
-                _ => "",
-            };
             sandbox.sql(&format!(
-                "UPDATE image_cache SET image_data = {data}{has_data} WHERE original_path = '{path}'"
+                "UPDATE image_cache SET image_data = {data} WHERE original_path = '{path}'"
             ));
         }
         "chunks" => {
@@ -137,6 +133,8 @@ fn every_side(kind: Kind, places: &[(&str, &[&str])]) {
             sandbox.write(&path, &content(&path));
         }
         sandbox.ok(&[&["cache-all"], *settings].concat());
+    }
+    for (place, _) in places {
         for (path, damages, disk) in all(place) {
             damage(&sandbox, &objects, place, &path, damages);
             alter(&sandbox, &path, disk);
