@@ -21,3 +21,4 @@ pub mod self_test;
 pub mod settings;
 pub mod store;
 pub mod uploads;
+pub mod verify;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of `src/`, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("model", &[]),
     // Edges: each alone with its own part of the world.
     ("uploads", &["model"]),
@@ -22,6 +22,8 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("cleanup", &["model", "uploads", "store", "remote"]),
     // What it follows, capture hears.
     ("deletes", &["model", "uploads", "store", "capture"]),
+    // It mends as the two do that it uses.
+    ("verify", &["model", "uploads", "store", "remote", "payload", "capture", "restore"]),
     // These two look at what the other flows do.
     (
         "doctor",

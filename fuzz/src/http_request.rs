@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use imagecached::cleanup::Keeping;
 use imagecached::doctor::{Patient, Place};
 use imagecached::http::gate::Gate;
 use imagecached::http::gate::token::Token;
@@ -89,6 +90,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         guard: None,
         gate: Arc::new(Gate::new(Token::parse(TOKEN).expect("long enough"), address)),
         prefix: String::new(),
+        keeping: Keeping { versions: Duration::ZERO, trash: Duration::ZERO },
         patient: Box::new(patient),
     };
     let router = router(Arc::new(site));

@@ -162,6 +162,7 @@ impl Context {
                 restore_finished: state.restore_finished,
                 restore_stopped: state.restore_stopped,
                 damaged_entries: state.damaged_entries,
+                not_mended: state.verify.map_or(0, |verify| verify.not_mended),
                 last_errors: state.last_errors,
             }),
         }

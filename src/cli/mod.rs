@@ -22,6 +22,7 @@ mod shell;
 mod status;
 mod trash;
 mod undelete;
+mod verify;
 mod watch;
 
 use std::io::IsTerminal;
@@ -110,6 +111,8 @@ enum Command {
     Trash(trash::TrashEntries),
     /// Give entries back from the trash, and their files
     Undelete(undelete::Undelete),
+    /// Read stored files back, compare them with the disk, and mend what one side has lost
+    Verify(verify::Verify),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the man page
@@ -218,6 +221,7 @@ async fn command(
         Command::Migrate => migrate::run(&context).await,
         Command::Trash(trash) => trash.run(&context).await,
         Command::Undelete(undelete) => undelete.run(&context).await,
+        Command::Verify(verify) => verify.run(&context).await,
         Command::PrintConfig(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
     };
     // A connection that no longer answers is not worth waiting for.

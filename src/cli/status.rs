@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
-use crate::daemon::State;
+use crate::daemon::{State, VerifyState};
 use crate::model::health::Watcher;
 use crate::model::{ByteSize, Index, Look};
 use crate::store::Totals;
@@ -153,6 +153,20 @@ fn as_text(
     }
     if let Some(reason) = &daemon.delete_brake {
         lines.push(format!("DELETES WERE NOT TAKEN FOR MEANT: {reason}"));
+    }
+    if let Some(verify) = &daemon.verify {
+        let VerifyState { entries, mended, not_mended, last_round } = verify;
+        let round = match last_round {
+            Some(at) => format!("around all of them at {at}"),
+            None => "not yet around all of them".into(),
+        };
+        let not_mended = match not_mended {
+            0 => "all well".into(),
+            count => format!("{count} NOT MENDED: `imagecached verify` names them"),
+        };
+        lines.push(format!(
+            "it has verified {entries} entries, {mended} mended, {not_mended}; {round}"
+        ));
     }
     lines.extend(daemon.last_errors.iter().map(|error| format!("{}  {}", error.at, error.text)));
     lines.join("\n")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::capture::intake::Intake;
-use crate::daemon::{Begun, Parts, objects, unfinished};
+use crate::daemon::{Begun, Parts, objects, unfinished, verifying};
 use crate::model::health::{Counters, Watcher};
 use crate::restore::{PlanError, Report};
 use crate::store::{StoreError, Trouble};
@@ -118,6 +118,7 @@ impl Keeper {
 
     async fn scan_for_ever(&self) {
         let _objects = AbortOnDrop(tokio::spawn(objects::keep(self.parts.clone())));
+        let _verifying = AbortOnDrop(tokio::spawn(verifying::keep(self.parts.clone())));
         let returns = || Counters::get(&self.parts.context.health.counters.database_returns);
         let (mut day, mut hour) = (Instant::now() + DAY, Instant::now() + HOUR);
         let mut returned = returns();

@@ -11,6 +11,7 @@ mod objects;
 mod state_file;
 pub mod summary;
 mod unfinished;
+mod verifying;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 
 pub use guard::Guarding;
 pub use keeper::Keeper;
-pub use state_file::State;
+pub use state_file::{State, VerifyState};
 
 use crate::capture::intake::{Hearing, Intake};
 use crate::capture::scan::Scanner;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::daemon::Parts;
 use crate::model::Digest;
-use crate::model::health::{Counters, LastError, Watcher};
+use crate::model::health::{Counters, LastError, Verified, Watcher};
 
 /// What a running daemon says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,27 @@ pub struct State {
     #[serde(default)]
     pub delete_brake: Option<String>,
     pub last_errors: Vec<LastError>,
+    /// What its own verifying has come to, where it was asked for.
+    #[serde(default)]
+    pub verify: Option<VerifyState>,
+}
+
+/// What the daemon's own verifying has come to since it started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyState {
+    /// Entries that were read and compared.
+    pub entries: u64,
+    pub mended: u64,
+    pub not_mended: u64,
+    /// When it had been around all entries for the last time (RFC 3339).
+    pub last_round: Option<String>,
+}
+
+impl From<Verified> for VerifyState {
+    fn from(verified: Verified) -> Self {
+        let Verified { entries, mended, not_mended, last_round } = verified;
+        Self { entries, mended, not_mended, last_round: last_round.map(|at| at.to_string()) }
+    }
 }
 
 impl State {
@@ -55,6 +76,7 @@ impl State {
             restore_stopped: health.restore_stopped(),
             delete_brake: health.delete_brake(),
             last_errors: health.last_errors(),
+            verify: health.verified().map(VerifyState::from),
         }
     }
 

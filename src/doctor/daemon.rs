@@ -18,6 +18,8 @@ pub struct Daemon {
     /// What the restore has left undone, and why it stopped, when it has.
     pub restore_stopped: Option<String>,
     pub damaged_entries: u64,
+    /// Entries that its own verifying has found not to be as they should, and could not mend.
+    pub not_mended: u64,
     pub last_errors: Vec<LastError>,
 }
 
@@ -84,6 +86,12 @@ fn judge(daemon: &Daemon) -> Vec<Finding> {
                 .cure("imagecached doctor --deep names them"),
         );
     }
+    if daemon.not_mended > 0 {
+        let entries = count(daemon.not_mended, "entry", "entries");
+        let message = format!("verifying has found {entries} that it could not mend");
+        findings
+            .push(Finding::error("daemon.verify", message).cure("imagecached verify names them"));
+    }
     for LastError { at, text } in &daemon.last_errors {
         findings.push(Finding::note("daemon.last_errors", format!("{at}: {text}")));
     }
@@ -118,6 +126,7 @@ mod tests {
             restore_finished: true,
             restore_stopped: None,
             damaged_entries: 0,
+            not_mended: 0,
             last_errors: Vec::new(),
         };
         assert!(!judge(&well).iter().any(Finding::is_bad));
@@ -130,6 +139,7 @@ mod tests {
             restore_finished: false,
             restore_stopped: Some("the disk is full".into()),
             damaged_entries: 1,
+            not_mended: 2,
             last_errors: vec![LastError { at, text: "cannot read a.jpg".into() }],
         };
         insta::assert_snapshot!(format!(
@@ -150,6 +160,8 @@ mod tests {
                                          cure: once that is mended it goes on by itself, within ten minutes at most
         ! warning  daemon.damaged        its restore has met 1 damaged entry
                                          cure: imagecached doctor --deep names them
+        ✗ error    daemon.verify         verifying has found 2 entries that it could not mend
+                                         cure: imagecached verify names them
         • note     daemon.last_errors    2026-01-01T00:00:00Z: cannot read a.jpg
         ! warning  daemon.parent         its parent is sh, the container's start, which keeps the signal to end to itself: the last uploads are lost at a stop
                                          cure: in the start script write: exec imagecached run -- CMD

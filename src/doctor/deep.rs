@@ -4,18 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::doctor::Patient;
 use crate::doctor::cache::file_is_there;
-use crate::doctor::finding::{Finding, count, shell_word};
+use crate::doctor::finding::{Finding, count};
 use crate::model::ByteSize;
-use crate::model::entry::ChunkSet;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
-use crate::payload::damage::{self, Damage, Reason};
-use crate::payload::{ReadError, Reader};
-use crate::store::{FetchedPayload, StoreError};
+use crate::model::shell_word::shell_word;
+use crate::payload::check::{BATCH, Checker, Condition};
+use crate::payload::damage::{Damage, Reason};
+use crate::store::StoreError;
 use crate::uploads::UploadDir;
-
-/// Most bytes, and most entries, that are fetched with one statement, as a restore does.
-const BATCH: (u64, usize) = (4 << 20, 64);
 
 /// As many damaged entries are named.
 const NAMED: usize = 50;
@@ -37,23 +34,6 @@ impl Progress {
     pub fn done(&self) -> u64 {
         self.done.load(Relaxed)
     }
-}
-
-/// An entry whose chunks have to be read one by one.
-struct Large {
-    id: i64,
-    path: String,
-    set: ChunkSet,
-    file_size: u64,
-    sha256: String,
-}
-
-/// What has become of the reading of a payload.
-enum Read {
-    Sound,
-    Damaged(Reason),
-    /// Removed or replaced meanwhile, or moved to where it is out of reach.
-    Elsewhere,
 }
 
 /// What the deep look has found so far.
@@ -109,53 +89,16 @@ async fn read_batch(
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
-    let mut buffer = Vec::new();
-    let mut large = Vec::new();
-    patient
-        .store
-        .fetch(&ids, &mut |row| match row.payload {
-            FetchedPayload::Chunks(set) => large.push(Large {
-                id: row.id,
-                path: row.original_path.to_owned(),
-                set,
-                file_size: row.file_size,
-                sha256: row.sha256.to_owned(),
-            }),
-            // Told by the comparison with the disk; its bytes are out of reach, not damaged.
-            FetchedPayload::Url(_) => {}
-            _ => match damage::verified(&row, &mut buffer) {
-                Ok(bytes) => found.sound(bytes.len() as u64),
-                Err(reason) => found.damaged(row.id, row.original_path, reason),
-            },
-        })
-        .await?;
-    for entry in large {
-        match read_chunks(patient, &entry).await? {
-            Read::Sound => found.sound(entry.file_size),
-            Read::Damaged(reason) => found.damaged(entry.id, &entry.path, reason),
-            Read::Elsewhere => {}
-        }
-    }
-    Ok(())
-}
-
-async fn read_chunks(patient: &Patient, entry: &Large) -> Result<Read, StoreError> {
-    let expected = match damage::expected_digest(&entry.sha256) {
-        Ok(digest) => (entry.file_size, digest),
-        Err(reason) => return Ok(Read::Damaged(reason)),
-    };
     let (store, remote) = (patient.store.as_ref(), patient.remote.as_ref());
-    let mut reader = Reader::of_chunks(store, remote, entry.id, entry.set, expected);
-    loop {
-        return Ok(match reader.next().await {
-            Ok(Some(_)) => continue,
-            Ok(None) => Read::Sound,
-            Err(ReadError::Store(error)) => return Err(error),
-            Err(ReadError::Damaged(Reason::Url(_) | Reason::Object(_))) => Read::Elsewhere,
-            Err(ReadError::Damaged(reason)) => Read::Damaged(reason),
-            Err(ReadError::Removed | ReadError::Replaced | ReadError::Remote(_)) => Read::Elsewhere,
-        });
-    }
+    // What is in the object store is asked for elsewhere, without fetching it all.
+    let checker = Checker { store, remote, objects: false };
+    checker
+        .check(&ids, &mut |entry| match entry.condition {
+            Condition::Sound => found.sound(entry.file_size),
+            Condition::Damaged(reason) => found.damaged(entry.id, &entry.path, reason),
+            Condition::OutOfReach(_) | Condition::Changed => {}
+        })
+        .await
 }
 
 impl Found {

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::doctor::finding::{Finding, Names, count, shell_word};
+use crate::doctor::finding::{Finding, Names, count};
 use crate::doctor::{Patient, Place, probe_name};
 use crate::model::index::key;
+use crate::model::shell_word::shell_word;
 use crate::model::{Patterns, UploadPath};
 use crate::uploads::{Found, PlaceError, Placer, UploadDir, scan};
 

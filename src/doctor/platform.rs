@@ -4,10 +4,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::doctor::finding::{Finding, shell_word};
+use crate::doctor::finding::Finding;
 use crate::doctor::{Patient, probe_name};
 use crate::model::Target;
 use crate::model::secret::{Secret, withstands_guessing};
+use crate::model::shell_word::shell_word;
 use crate::process::{Platform, limits};
 use crate::settings::Settings;
 use crate::uploads::{Disk, UploadDir};

@@ -68,6 +68,18 @@ pub struct LastError {
     pub text: String,
 }
 
+/// What the daemon's own verifying has come to since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Entries that were read and compared, one that was so twice counted twice.
+    pub entries: u64,
+    pub mended: u64,
+    /// Entries that are not as they should be and could not be mended, as far as is known by now.
+    pub not_mended: u64,
+    /// When it had been around all entries for the last time, by this machine's clock.
+    pub last_round: Option<Timestamp>,
+}
+
 #[derive(Debug, Default)]
 struct Parts {
     watcher: Watcher,
@@ -76,6 +88,7 @@ struct Parts {
     delete_brake: Option<String>,
     errors: VecDeque<LastError>,
     latencies: Latencies,
+    verified: Option<Verified>,
 }
 
 /// How the program is doing.
@@ -168,6 +181,17 @@ impl Health {
     #[must_use]
     pub fn last_hour(&self, now: Timestamp) -> Vec<Minute> {
         self.parts().latencies.last_hour(now)
+    }
+
+    /// Says what verifying has come to.
+    pub fn set_verified(&self, verified: Verified) {
+        self.parts().verified = Some(verified);
+    }
+
+    /// What verifying has come to; `None` where nobody has asked for it.
+    #[must_use]
+    pub fn verified(&self) -> Option<Verified> {
+        self.parts().verified
     }
 
     /// Keeps an error for the status.

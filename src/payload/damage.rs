@@ -35,6 +35,9 @@ pub enum Reason {
     /// The entry has no payload any more.
     #[error("the entry has no data")]
     NoData,
+    /// The row holds something that is not what its columns are for.
+    #[error("the row cannot be read: {0}")]
+    Row(String),
     /// The payload is in an object store that is not the configured one.
     #[error("its bytes are in an object store that is not the configured one: {0}")]
     Url(String),

@@ -4,6 +4,7 @@
 //! gone from where they were. So nobody calls an entry damaged before having looked at it again: a
 //! [`Reader`] goes on from the new place, where it has come to.
 
+pub mod check;
 pub mod damage;
 mod download;
 

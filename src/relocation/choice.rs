@@ -2,7 +2,7 @@
 
 use crate::model::entry::{Entry, PayloadKind};
 use crate::model::places::{Place, Places};
-use crate::model::{Patterns, UploadPath, patterns::PatternError, scratch::is_scratch};
+use crate::model::{names::Names, patterns::PatternError, scratch::is_scratch};
 
 /// Where payloads are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -71,13 +71,6 @@ pub struct Selection {
     names: Option<Names>,
 }
 
-/// Paths and patterns, as the user gives them.
-#[derive(Debug, Clone)]
-struct Names {
-    exact: Vec<String>,
-    patterns: Patterns,
-}
-
 impl Selection {
     /// Entries in one place or in any, and of these paths or patterns in gitignore syntax; of all when
     /// none is given.
@@ -85,11 +78,7 @@ impl Selection {
     /// # Errors
     /// Names the first pattern that cannot be read.
     pub fn new(from: Option<PayloadKind>, names: &[String]) -> Result<Self, PatternError> {
-        let names = match names {
-            [] => None,
-            // What `exclude` would leave out is what is meant here.
-            _ => Some(Names { exact: names.to_vec(), patterns: Patterns::new(names, &[])? }),
-        };
+        let names = if names.is_empty() { None } else { Some(Names::new(names)?) };
         Ok(Self { from, names })
     }
 
@@ -105,14 +94,7 @@ impl Selection {
         let path = entry.original_path.as_str();
         !is_scratch(path)
             && self.from.is_none_or(|from| entry.payload == from)
-            && self.names.as_ref().is_none_or(|names| names.take(path))
-    }
-}
-
-impl Names {
-    fn take(&self, path: &str) -> bool {
-        self.exact.iter().any(|exact| exact == path)
-            || UploadPath::parse(path).is_ok_and(|path| !self.patterns.takes(&path))
+            && self.names.as_ref().is_none_or(|names| names.takes(path))
     }
 }
 

@@ -132,6 +132,10 @@ pub struct Settings {
     pub deletes: DeleteSettings,
     pub keep_versions: Duration,
     pub most_versions: u32,
+    /// Zero: never.
+    pub verify_interval: Duration,
+    /// A second.
+    pub verify_rate: ByteSize,
     pub boot_deadline: Duration,
     pub shutdown_limit: Duration,
     pub durable: Durable,
@@ -196,6 +200,9 @@ impl Settings {
             deletes: deletes::read(reader)?,
             keep_versions: reader.duration("keep_versions", Duration::ZERO..=deletes::LONGEST)?,
             most_versions: reader.number("most_versions", 0..=1_000)?,
+            verify_interval: reader
+                .duration("verify_interval", Duration::ZERO..=secs(31_536_000))?,
+            verify_rate: reader.size("verify_rate", ByteSize(16 << 10)..=ByteSize(4_096 * MIB))?,
             boot_deadline: reader.duration("boot_deadline", Duration::ZERO..=secs(3_600))?,
             shutdown_limit: reader.duration("shutdown_limit", secs(1)..=secs(600))?,
             durable: reader.choice(

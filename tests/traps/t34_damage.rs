@@ -131,7 +131,7 @@ fn damaged_is_not_written(kind: Kind, place: &Path) {
     assert!(sandbox.files() == whole, "{kind:?}");
 
     // Nor is it given out by itself; a file that is made of it does not stay.
-    for name in damaged {
+    for name in &damaged {
         let file = sandbox.beside().join("out");
         let output = sandbox.output(&["get", name, "--output", file.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(5), "{kind:?}, {name}");
@@ -140,6 +140,13 @@ fn damaged_is_not_written(kind: Kind, place: &Path) {
     // The cure that is told: with the file on disk again, it is stored again.
     sandbox.write("flipped.jpg", &content("flipped.jpg"));
     sandbox.ok(&["cache", "flipped.jpg"]);
+    // And so are all others at once, by what is told to mend whatever it can.
+    for name in &damaged {
+        sandbox.write(name, &content(name));
+    }
+    let told = sandbox.ok(&["verify"]);
+    assert!(told.contains("17 verified") && told.contains(", 0 not mended"), "{kind:?}: {told}");
+    assert!(sandbox.contents() == sandbox.files(), "{kind:?}");
     sandbox.remove();
 }
 

@@ -40,7 +40,8 @@ impl Status {
         let state = site.guard.as_ref().map(|guard| guard.state());
         let away = site.health.database_away().is_some() || database.is_some();
         let text = language.texts();
-        let (tone, sentence, detail) = judge(state.as_ref(), away, language);
+        let damaged = site.health.verified().map_or(0, |verified| verified.not_mended);
+        let (tone, sentence, detail) = judge(state.as_ref(), away, damaged, language);
         let (watcher_tone, watcher, reason) = match site.health.watcher() {
             _ if state.is_none() => (Tone::Calm, text.watcher_none, String::new()),
             Watcher::Off => (Tone::Calm, text.watcher_off, String::new()),
@@ -70,7 +71,12 @@ impl Status {
     }
 }
 
-fn judge(state: Option<&GuardState>, away: bool, language: Language) -> (Tone, String, String) {
+fn judge(
+    state: Option<&GuardState>,
+    away: bool,
+    damaged: u64,
+    language: Language,
+) -> (Tone, String, String) {
     let text = language.texts();
     let Some(state) = state else {
         return if away {
@@ -85,6 +91,9 @@ fn judge(state: Option<&GuardState>, away: bool, language: Language) -> (Tone, S
     match (away, unsaved, state.oldest_unsaved) {
         (true, 0, _) => (Tone::Warning, text.database_away.into(), text.database_away_idle.into()),
         (true, _, _) => (Tone::Bad, (text.not_safe_away)(unsaved), text.do_not_stop.into()),
+        (false, 0, _) if damaged > 0 => {
+            (Tone::Warning, (text.not_mended)(damaged), text.not_mended_detail.into())
+        }
         (false, 0, _) => (Tone::Good, text.all_safe.into(), text.all_safe_detail.into()),
         (false, _, Some(oldest)) if oldest > LONG => (Tone::Warning, (text.late)(unsaved), waits),
         (false, _, _) => (Tone::Calm, (text.on_the_way)(unsaved), waits),
@@ -102,10 +111,11 @@ mod tests {
             oldest_unsaved: (unsaved > 0).then(|| Duration::from_secs(seconds)),
             ..GuardState::default()
         };
-        let english = |state: Option<GuardState>, away| {
-            let (tone, sentence, detail) = judge(state.as_ref(), away, Language::English);
+        let damaged = |state: Option<GuardState>, away, damaged| {
+            let (tone, sentence, detail) = judge(state.as_ref(), away, damaged, Language::English);
             format!("{}: {sentence} | {detail}", tone.as_str()).replace('\u{a0}', " ")
         };
+        let english = |state, away| damaged(state, away, 0);
         let all = [
             english(Some(state(0, 0)), false),
             english(Some(state(1, 2)), false),
@@ -114,8 +124,9 @@ mod tests {
             english(Some(state(1, 5)), true),
             english(None, false),
             english(None, true),
+            damaged(Some(state(0, 0)), false, 2),
         ];
-        insta::assert_snapshot!(all.join("\n"), @r"
+        insta::assert_snapshot!(all.join("\n"), @r#"
         good: Everything is safe | Every upload that was seen is in the database.
         calm: 1 file is on its way to the database | The oldest has been waiting for 2 s.
         warning: 3 files are not safe yet | The oldest has been waiting for 5 min.
@@ -123,6 +134,7 @@ mod tests {
         bad: The database is away, and 1 file is not safe | What waits is on the disk only. Do not stop this container before the database is back.
         calm: This is a look into the database | This process has no upload directory. Whether every upload is safe is known to the one beside the app.
         bad: The database is away | There is nothing to show before it is back.
-        ");
+        warning: 2 stored files are damaged, or are not those on disk | Verifying could not mend it. The command "imagecached verify" names what is wrong, and what to do.
+        "#);
     }
 }

@@ -185,12 +185,28 @@ impl Figures {
         for (name, help, counter) in files {
             writer.counter(name, None, help, Counters::get(counter))?;
         }
+        self.verified(writer)?;
         let bytes = Counters::get(&counters.captured_bytes);
         let help = "Bytes of the files that became safe since the start.";
         writer.counter("captured", Some(Unit::Bytes), help, bytes)?;
         let bytes = Counters::get(&counters.restored_bytes);
         let help = "Bytes of the files put back since the start.";
         writer.counter("restored", Some(Unit::Bytes), help, bytes)
+    }
+
+    /// What the daemon's own verifying has come to, where it was asked for.
+    fn verified(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let Some(verified) = self.health.verified() else { return Ok(()) };
+        let help = "Entries read and compared by the daemon since the start.";
+        writer.counter("verified_entries", None, help, verified.entries)?;
+        let help = "Entries mended by the daemon's verifying since the start.";
+        writer.counter("verify_mended_entries", None, help, verified.mended)?;
+        let help = "Entries that verifying has found damaged or differing, and not mended.";
+        writer.gauge("verify_damaged_entries", None, help, verified.not_mended as f64)?;
+        let Some(at) = verified.last_round else { return Ok(()) };
+        let help = "When all entries had been verified for the last time, seconds since 1970.";
+        let seconds = at.0 as f64 / 1e6;
+        writer.gauge("verify_last_round_timestamp", Some(Unit::Seconds), help, seconds)
     }
 
     fn guard(&self, guard: &GuardState, writer: &mut Writer<'_>) -> fmt::Result {

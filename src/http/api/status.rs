@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::http::api::Api;
 use crate::http::api::ask::{Asked, Nothing, Refusals};
 use crate::http::{Guard, Problem};
-use crate::model::health::{Counters, Health, Watcher};
+use crate::model::health::{Counters, Health, Verified, Watcher};
 
 /// How everything stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +65,28 @@ pub struct Daemon {
     /// Why deletes were not taken for meant, the last time since the start.
     pub delete_brake: Option<String>,
     pub last_errors: Vec<Fault>,
+    /// What its own verifying has come to; null where nobody has asked for it (`verify_interval`).
+    pub verify: Option<Verifying>,
+}
+
+/// The daemon's own verifying, since the start.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Verifying {
+    /// Entries that were read and compared.
+    pub entries: u64,
+    pub mended: u64,
+    /// Entries that are not as they should be and could not be mended.
+    pub not_mended: u64,
+    /// When it had been around all entries for the last time, by this machine's clock.
+    #[schema(example = "2026-05-06T07:08:09Z")]
+    pub last_round: Option<String>,
+}
+
+impl From<Verified> for Verifying {
+    fn from(verified: Verified) -> Self {
+        let Verified { entries, mended, not_mended, last_round } = verified;
+        Self { entries, mended, not_mended, last_round: last_round.map(|at| at.to_string()) }
+    }
 }
 
 /// How new files are noticed.
@@ -146,6 +168,7 @@ fn daemon(guard: &dyn Guard, health: &Health) -> Daemon {
         restore_planned: state.restore_planned,
         restore_finished: state.restore_finished,
         last_errors: faults(health),
+        verify: health.verified().map(Verifying::from),
     }
 }
 

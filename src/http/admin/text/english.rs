@@ -70,6 +70,14 @@ pub static ENGLISH: Texts = Texts {
         _ => format!("{} are not safe yet", files(unsaved)),
     },
     oldest_waits: |length| format!("The oldest has been waiting for {length}."),
+    not_mended: |entries| match entries {
+        1 => "1 stored file is damaged, or is not the one on disk".into(),
+        _ => format!(
+            "{} are damaged, or are not those on disk",
+            count(entries, "stored file", "stored files")
+        ),
+    },
+    not_mended_detail: "Verifying could not mend it. The command \"imagecached verify\" names what is wrong, and what to do.",
     database_away: "The database is away",
     database_away_idle: "Nothing waits for it now. New uploads stay on the disk until it is back.",
     database_away_here: "There is nothing to show before it is back.",

@@ -63,6 +63,8 @@ pub struct Texts {
     pub on_the_way: Counted,
     pub late: Counted,
     pub oldest_waits: fn(&str) -> String,
+    pub not_mended: Counted,
+    pub not_mended_detail: &'static str,
     pub database_away: &'static str,
     pub database_away_idle: &'static str,
     pub database_away_here: &'static str,

@@ -73,6 +73,10 @@ pub static PERSIAN: Texts = Texts {
     on_the_way: |unsaved| format!("{} در راه پایگاه داده است", files(unsaved)),
     late: |unsaved| format!("{} هنوز ذخیره نشده است", files(unsaved)),
     oldest_waits: |length| format!("قدیمی‌ترین آن‌ها {length} است که منتظر مانده."),
+    not_mended: |entries| {
+        format!("{} ذخیره‌شده آسیب دیده یا با فایل روی دیسک یکی نیست", files(entries))
+    },
+    not_mended_detail: "بررسی نتوانست آن را درست کند. دستور «imagecached verify» نام فایل‌ها و راه چاره را می‌گوید.",
     database_away: "پایگاه داده در دسترس نیست",
     database_away_idle: "فعلاً چیزی منتظر آن نیست. فایل‌های تازه تا برگشتن پایگاه داده روی دیسک می‌مانند.",
     database_away_here: "تا پایگاه داده برنگردد، چیزی برای نمایش نیست.",

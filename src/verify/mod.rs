@@ -1,0 +1,203 @@
+//! Verify: are the stored bytes still those of the files, and are the files on disk still the stored ones?
+//!
+//! Every chosen payload is read and compared with its sha256, and the file on disk with the same. What one
+//! side has lost and the other certainly has is mended: a damaged payload from the file on disk, a missing
+//! file from a sound payload, both in the ways of a capture and of a restore. Where both sides are there and
+//! differ, and nothing shows which of them is meant, nothing is written: a person is told.
+
+mod choice;
+mod disk;
+mod mend;
+mod report;
+mod verdict;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+pub use choice::{Chosen, Sample, Selection, batches};
+pub use mend::Mender;
+pub use report::{Report, Told};
+pub use verdict::{Cure, Verdict};
+
+use crate::model::places::{Place, Places};
+use crate::model::{Patterns, UploadPath};
+use crate::payload::check::{BATCH, Checked, Checker, Condition};
+use crate::remote::Remote;
+use crate::store::{Store, StoreError};
+use crate::uploads::UploadDir;
+use crate::verify::disk::OnDisk;
+
+/// Entries that are to be verified.
+pub struct Verifying {
+    pub store: Arc<dyn Store>,
+    /// The object store, where one is configured: no other address is ever asked.
+    pub remote: Option<Arc<dyn Remote>>,
+    pub selection: Selection,
+    /// The files to compare with; `None`: only payloads are looked at.
+    pub upload_dir: Option<UploadDir>,
+    /// What mends; `None`: it is only told what could be mended.
+    pub mender: Option<Mender>,
+    /// Which files the settings take, and where they want their bytes.
+    pub patterns: Patterns,
+    pub places: Places,
+    /// How long a database that is away is waited for.
+    pub patience: Duration,
+    pub progress: Arc<Progress>,
+}
+
+/// How far it has come, in entries.
+#[derive(Debug, Default)]
+pub struct Progress {
+    total: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Progress {
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done.load(Relaxed)
+    }
+}
+
+/// Called with everything that is not as it should be, mended or not.
+pub type Tell<'t> = &'t mut (dyn FnMut(Told) + Send);
+
+impl Verifying {
+    /// Verifies all that is chosen. What was done before the database went away for too long is in the report.
+    pub async fn run(&self, tell: Tell<'_>) -> (Report, Result<(), StoreError>) {
+        let mut report = Report::default();
+        let done = self.carry_out(&mut report, tell).await;
+        (report, done)
+    }
+
+    async fn carry_out(&self, report: &mut Report, tell: Tell<'_>) -> Result<(), StoreError> {
+        let chosen = choice::choose(self.store.as_ref(), &self.selection).await?;
+        self.progress.total.store(chosen.len() as u64, Relaxed);
+        for batch in choice::batches(&chosen, BATCH) {
+            let began = Instant::now();
+            loop {
+                match self.batch(batch, report, tell).await {
+                    Err(error) if error.is_temporary() && began.elapsed() < self.patience => {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                    done => break done?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries of this selection; in memory they are 16 bytes each.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn choose(&self) -> Result<Vec<Chosen>, StoreError> {
+        choice::choose(self.store.as_ref(), &self.selection).await
+    }
+
+    /// Verifies these entries, which are few enough to be in memory together.
+    ///
+    /// # Errors
+    /// The store's, before anything was noted: it may be called again.
+    pub async fn batch(
+        &self,
+        batch: &[Chosen],
+        report: &mut Report,
+        tell: Tell<'_>,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<i64> = batch.iter().map(|chosen| chosen.id).collect();
+        let checked = self.check(&ids).await?;
+        report.changed += (ids.len() - checked.len()) as u64;
+        let mut missing = Vec::new();
+        for entry in checked {
+            let mut seen = self.judge(&entry).await;
+            if !seen.is_fine() {
+                // Somebody may have stored or replaced the one or the other since: both are looked at again.
+                seen = match self.check(&[entry.id]).await {
+                    Ok(mut again) => match again.pop() {
+                        Some(again) => self.judge(&again).await,
+                        None => Verdict::Changed,
+                    },
+                    Err(error) => Verdict::OutOfReach(error.to_string()),
+                };
+            }
+            match (seen.cure(), &self.mender) {
+                (Some(Cure::Restore), Some(mender)) if mender.restores() => missing.push(entry),
+                (Some(Cure::Restore), Some(_)) => {
+                    report.note(&entry, Verdict::Sound, None, tell);
+                    report.not_on_disk += 1;
+                }
+                (Some(cure @ (Cure::StoreAgain | Cure::Capture)), Some(mender)) => {
+                    let mended = self.store_again(mender, &entry).await;
+                    report.note(&entry, seen, Some((cure, mended)), tell);
+                }
+                _ => report.note(&entry, seen, None, tell),
+            }
+        }
+        if let (Some(mender), false) = (&self.mender, missing.is_empty()) {
+            self.restore(mender, missing, report, tell).await;
+        }
+        self.progress.done.fetch_add(batch.len() as u64, Relaxed);
+        Ok(())
+    }
+
+    async fn check(&self, ids: &[i64]) -> Result<Vec<Checked>, StoreError> {
+        let (store, remote) = (self.store.as_ref(), self.remote.as_ref());
+        let checker = Checker { store, remote, objects: true };
+        let mut checked = Vec::with_capacity(ids.len());
+        checker.check(ids, &mut |entry| checked.push(entry)).await?;
+        Ok(checked)
+    }
+
+    async fn judge(&self, entry: &Checked) -> Verdict {
+        let path = UploadPath::parse(&entry.path).ok();
+        let on_disk = match (&self.upload_dir, &path) {
+            (Some(upload_dir), Some(path)) if entry.condition != Condition::Changed => {
+                disk::compare(upload_dir, path, entry).await
+            }
+            _ => OnDisk::NotAsked,
+        };
+        let is_kept = self.places.of(entry.file_size) != Place::Nowhere;
+        let is_taken = path.is_some_and(|path| self.patterns.takes(&path));
+        verdict::judge(&entry.condition, on_disk, is_taken, is_kept)
+    }
+
+    /// Stores the file on disk, and reads back what was stored. Why it is not sound after it, if it is not.
+    async fn store_again(&self, mender: &Mender, entry: &Checked) -> Result<(), String> {
+        let path = UploadPath::parse(&entry.path).map_err(|why| why.to_string())?;
+        mender.store_again(&path).await?;
+        let mut again = self.check(&[entry.id]).await.map_err(|error| error.to_string())?;
+        match again.pop().map(|entry| entry.condition) {
+            Some(Condition::Sound) => Ok(()),
+            Some(Condition::Damaged(reason)) => Err(format!("stored again, and still {reason}")),
+            Some(Condition::OutOfReach(why)) => Err(why),
+            Some(Condition::Changed) | None => Err("it was replaced just now".into()),
+        }
+    }
+
+    /// Restores missing files, a batch at once, and looks at each of them.
+    async fn restore(
+        &self,
+        mender: &Mender,
+        missing: Vec<Checked>,
+        report: &mut Report,
+        tell: Tell<'_>,
+    ) {
+        let chosen = missing.iter().map(|entry| Chosen { id: entry.id, bytes: entry.file_size });
+        let restored = mender.restore(chosen).await;
+        for entry in missing {
+            let mended = match self.judge(&entry).await {
+                // It is there, or has come to be something else meanwhile, which is not ours to touch.
+                Verdict::Missing => Err(restored.why(&entry.path)),
+                _ => Ok(()),
+            };
+            report.note(&entry, Verdict::Missing, Some((Cure::Restore, mended)), tell);
+        }
+    }
+}
