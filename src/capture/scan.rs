@@ -165,14 +165,14 @@ impl Scanner {
     /// # Errors
     /// When the directory cannot be read at all; `NotFound` when it is not there.
     pub fn scan(&self, beneath: &str) -> io::Result<Scanned> {
-        self.walk(beneath, &mut |path| self.shared.queue.note_when_room(path, Sign::Found))
+        self.walk(beneath, &mut |path| self.shared.queue.note_when_room(path, Sign::Scanned))
     }
 
     /// As [`Scanner::scan`] of everything, and follows what is queued.
     pub(super) fn scan_followed(&self, followed: &Followed) -> io::Result<Scanned> {
         self.walk("", &mut |path| {
             followed.add(path.clone());
-            self.shared.queue.note_when_room(path, Sign::Found)
+            self.shared.queue.note_when_room(path, Sign::Scanned)
         })
     }
 

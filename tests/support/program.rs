@@ -302,6 +302,12 @@ impl Running {
         self.log.join("\n")
     }
 
+    /// How many lines of the log so far contain `text`; quick, also where the log is long.
+    pub fn count_log(&mut self, text: &str) -> usize {
+        self.log.extend(self.lines.try_iter());
+        self.log.iter().filter(|line| line.contains(text)).count()
+    }
+
     /// The program's end, if it has ended.
     pub fn try_wait(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child of ours")

@@ -76,7 +76,7 @@ fn order_is_fair_and_memory_bounded(kind: Kind, tiny: usize, large: usize) {
     let total = tiny + large;
     watch.wait_for_log("event=captured");
     loop {
-        let stored = captured(&watch.log()).len();
+        let stored = watch.count_log("event=captured");
         // The last tenth says nothing of the order.
         if stored > total * 9 / 10 {
             break;
@@ -105,11 +105,17 @@ fn order_is_fair_and_memory_bounded(kind: Kind, tiny: usize, large: usize) {
             (before.len(), before.iter().filter(|path| path.ends_with(".tif")).count())
         })
         .collect();
+    let slowest = log
+        .lines()
+        .filter(|line| line.contains("event=captured") && line.contains("/customer-"))
+        .filter_map(|line| line.split("unsafe_ms=").nth(1)?.split(' ').next()?.parse::<u64>().ok())
+        .max();
     println!(
         "{kind:?}: {tiny} tiny files and {large} of 5 MiB: stored in {:.1} s, peak memory {} MiB; {probed} uploads \
-         meanwhile, with at most {} tiny and {} large files stored before one of them",
+         meanwhile, each safe after {} ms at most, with at most {} tiny and {} large files stored before it",
         took.as_secs_f64(),
         memory >> 20,
+        slowest.unwrap(),
         waits.iter().map(|(all, large)| all - large).max().unwrap(),
         waits.iter().map(|(_, large)| large).max().unwrap()
     );

@@ -10,6 +10,9 @@
 //!    goes on.
 //! 3. **The oldest file.** So nobody is passed over for ever: a file waits at most three times as long as
 //!    it would if all were handed out in the order in which they came.
+//!
+//! What only a scan of everything has found (*backlog*) is new to nobody: for the first two rules it is older
+//! than all that was seen to come.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -19,23 +22,36 @@ use crate::model::UploadPath;
 /// When a file was noticed, which it keeps through failures and retries; and a number that no other has.
 type Age = (Instant, u64);
 
+/// How new a file is: backlog comes before what was seen to come, and both by age.
+type Newness = (bool, Age);
+
 /// Where a file stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// It is not handed out before.
     pub due: Instant,
+    /// It was only found by a scan of everything.
+    is_backlog: bool,
     age: Age,
+}
+
+impl Place {
+    fn newness(&self) -> Newness {
+        (!self.is_backlog, self.age)
+    }
 }
 
 /// The line of waiting files.
 #[derive(Debug, Default)]
 pub struct Line {
     /// Files that were not due when it was last looked, by when they will be.
-    later: BTreeMap<(Instant, u64), (Age, UploadPath)>,
+    later: BTreeMap<(Instant, u64), (Place, UploadPath)>,
     /// Files that are due, the oldest first.
-    due: BTreeMap<Age, UploadPath>,
+    due: BTreeMap<Age, (Place, UploadPath)>,
+    /// The same, the newest last.
+    by_newness: BTreeSet<Newness>,
     /// The same by their directories.
-    directories: HashMap<String, BTreeSet<Age>>,
+    directories: HashMap<String, BTreeSet<Newness>>,
     /// Each of the directories once, in the order of their turns.
     turns: VecDeque<String>,
     handed_out: usize,
@@ -51,11 +67,17 @@ impl Line {
     }
 
     /// A file joins the line.
-    pub fn join(&mut self, path: UploadPath, since: Instant, due: Instant) -> Place {
-        let age = (since, self.next_number);
+    pub fn join(
+        &mut self,
+        path: UploadPath,
+        since: Instant,
+        due: Instant,
+        is_backlog: bool,
+    ) -> Place {
+        let place = Place { due, is_backlog, age: (since, self.next_number) };
         self.next_number += 1;
-        self.later.insert((due, age.1), (age, path));
-        Place { due, age }
+        self.later.insert((due, place.age.1), (place, path));
+        place
     }
 
     /// A file leaves the line without having been handed out.
@@ -70,7 +92,7 @@ impl Line {
         self.look(now);
         self.handed_out += 1;
         let age = match self.handed_out % 3 {
-            1 => self.due.last_key_value().map(|(age, _)| *age),
+            1 => self.by_newness.last().map(|(_, age)| *age),
             2 => self.of_next_directory(),
             _ => self.due.first_key_value().map(|(age, _)| *age),
         };
@@ -78,10 +100,11 @@ impl Line {
     }
 
     fn take(&mut self, age: Age) -> Option<UploadPath> {
-        let path = self.due.remove(&age)?;
+        let (place, path) = self.due.remove(&age)?;
+        self.by_newness.remove(&place.newness());
         // One that has no file left goes when it would have its turn.
         if let Some(directory) = self.directories.get_mut(path.parent()) {
-            directory.remove(&age);
+            directory.remove(&place.newness());
         }
         Some(path)
     }
@@ -89,7 +112,7 @@ impl Line {
     fn of_next_directory(&mut self) -> Option<Age> {
         loop {
             let name = self.turns.pop_front()?;
-            if let Some(newest) = self.directories.get(&name)?.last().copied() {
+            if let Some((_, newest)) = self.directories.get(&name)?.last().copied() {
                 self.turns.push_back(name);
                 return Some(newest);
             }
@@ -104,16 +127,17 @@ impl Line {
             if first.key().0 > now {
                 return;
             }
-            let (age, path) = first.remove();
+            let (place, path) = first.remove();
             match self.directories.get_mut(path.parent()) {
-                Some(directory) => drop(directory.insert(age)),
+                Some(directory) => drop(directory.insert(place.newness())),
                 None => {
                     let name = path.parent().to_owned();
-                    self.directories.insert(name.clone(), BTreeSet::from([age]));
+                    self.directories.insert(name.clone(), BTreeSet::from([place.newness()]));
                     self.turns.push_back(name);
                 }
             }
-            self.due.insert(age, path);
+            self.by_newness.insert(place.newness());
+            self.due.insert(place.age, (place, path));
         }
     }
 
@@ -139,7 +163,7 @@ mod tests {
         let (mut line, now) = (Line::default(), Instant::now());
         for (n, path) in paths.into_iter().enumerate() {
             let since = now + Duration::from_millis(n as u64);
-            line.join(UploadPath::parse(&path).unwrap(), since, now);
+            line.join(UploadPath::parse(&path).unwrap(), since, now, false);
         }
         (line, now)
     }
@@ -171,9 +195,33 @@ mod tests {
                 line.next(now);
             }
             let path = UploadPath::parse(&format!("{directory}/cat.jpg")).unwrap();
-            line.join(path.clone(), now + Duration::from_secs(60), now);
+            line.join(path.clone(), now + Duration::from_secs(60), now, false);
             let next = [line.next(now), line.next(now), line.next(now)];
             assert!(next.contains(&Some(path)), "{next:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_scan_goes_on_finding_is_not_new() {
+        let (mut line, now) = (Line::default(), Instant::now());
+        let path = |name: String| UploadPath::parse(&name).unwrap();
+        let mut scan = 0;
+        let mut find = |line: &mut Line| {
+            scan += 1;
+            let since = now + Duration::from_millis(scan);
+            line.join(path(format!("import/{scan}")), since, now, true);
+        };
+        for _ in 0..1_000 {
+            find(&mut line);
+        }
+        for n in 0..100 {
+            let cat = path(format!("import/cat-{n}"));
+            line.join(cat.clone(), now + Duration::from_millis(n), now, false);
+            let next = [(); 3].map(|()| {
+                find(&mut line);
+                line.next(now)
+            });
+            assert!(next.contains(&Some(cat)), "{next:?}");
         }
     }
 
@@ -184,7 +232,7 @@ mod tests {
         for n in 0..30 {
             // One comes for each that is handed out.
             let path = UploadPath::parse(&format!("{n}/new")).unwrap();
-            line.join(path, now + Duration::from_secs(1 + n), now);
+            line.join(path, now + Duration::from_secs(1 + n), now, false);
             handed_out.push(line.next(now).unwrap().to_string());
         }
         let old = handed_out.iter().filter(|path| path.starts_with("old/"));
@@ -197,11 +245,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let path = |name: &str| UploadPath::parse(name).unwrap();
         let mut line = Line::default();
-        let gone = line.join(path("a/gone"), now, now);
-        let later = line.join(path("a/later"), now, now + second);
-        line.join(path("old"), now - second, now + second);
-        line.join(path("b/1"), now, now);
-        line.join(path("b/2"), now, now);
+        let gone = line.join(path("a/gone"), now, now, false);
+        let later = line.join(path("a/later"), now, now + second, false);
+        line.join(path("old"), now - second, now + second, false);
+        line.join(path("b/1"), now, now, false);
+        line.join(path("b/2"), now, now, false);
         assert_eq!(line.next_due(), Some(now));
         assert_eq!(line.after(now).count(), 2);
         assert_eq!(line.next(now), Some(path("b/2")));

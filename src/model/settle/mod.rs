@@ -32,6 +32,8 @@ struct Waiting {
     /// When its writer closed it, as far as that was noticed.
     closed: Option<Instant>,
     seen: Option<(FileStat, Instant)>,
+    /// Only scans of everything know of it.
+    is_backlog: bool,
     failures: u32,
     /// How often it was unsettled since [`Settle::hurry`].
     delays: u32,
@@ -90,12 +92,18 @@ impl Settle {
                     if sign == Sign::Closed {
                         file.closed.get_or_insert(now);
                     }
+                    let was_backlog = file.is_backlog;
+                    file.is_backlog &= sign == Sign::Scanned;
                     let due = now + delay;
                     // A sign never makes a file wait longer; a scan that finds a file which has
                     // failed before says nothing new.
-                    if due < place.due && (sign != Sign::Found || file.failures == 0) {
+                    let is_news =
+                        !matches!(sign, Sign::Found | Sign::Scanned) || file.failures == 0;
+                    let sooner = due < place.due && is_news;
+                    if sooner || (was_backlog && !file.is_backlog) {
+                        let due = if sooner { due } else { place.due };
                         self.line.leave(*place);
-                        *place = self.line.join(path, file.since, due);
+                        *place = self.line.join(path, file.since, due, file.is_backlog);
                     }
                 }
             },
@@ -105,6 +113,7 @@ impl Settle {
                     since: now,
                     closed: (sign == Sign::Closed).then_some(now),
                     seen: None,
+                    is_backlog: sign == Sign::Scanned,
                     failures: 0,
                     delays: 0,
                     stage: Stage::OutAt { again: None },
@@ -137,6 +146,7 @@ impl Settle {
         let again = again.take();
         if let Some((sign, since)) = again {
             // Whatever came out, something has happened since.
+            file.is_backlog = sign == Sign::Scanned;
             if outcome == Outcome::Done {
                 file.since = since;
                 self.failing -= usize::from(file.failures > 0);
@@ -211,7 +221,7 @@ impl Settle {
             if let Stage::Queued(place) = file.stage {
                 self.line.leave(place);
             }
-            file.stage = Stage::Queued(self.line.join(path, file.since, due));
+            file.stage = Stage::Queued(self.line.join(path, file.since, due, file.is_backlog));
         }
     }
 }
@@ -246,6 +256,17 @@ mod tests {
         assert_eq!(settle.next(now + RULES.held_open), None);
         settle.report(&path("a"), Outcome::Done, now);
         assert_eq!(settle.unsaved(), 0);
+    }
+
+    #[test]
+    fn what_is_seen_to_come_is_no_backlog_any_more() {
+        let (mut settle, now) = settle();
+        for name in ["a", "b", "c"] {
+            settle.note(path(name), Sign::Scanned, now);
+        }
+        settle.note(path("b"), Sign::Closed, now);
+        assert_eq!(settle.next(now).unwrap().path, path("b"));
+        assert_eq!(settle.queued(), 2);
     }
 
     #[test]

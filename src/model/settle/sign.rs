@@ -8,8 +8,10 @@ use crate::model::FileStat;
 pub enum Sign {
     /// It was closed after writing, or moved in under its name.
     Closed,
-    /// A scan found it new or changed.
+    /// A walk over its directory, which is new, found it.
     Found,
+    /// A scan of everything found it new or changed; nobody knows since when.
+    Scanned,
     /// Something happened to it: created, linked, mode changed.
     Touched,
 }
