@@ -24,7 +24,10 @@ pub fn check(data: &[u8]) {
     understood(text);
     let mut lines = text.lines();
     if let (Some(scheme), Some(user), Some(rest)) = (lines.next(), lines.next(), lines.next()) {
-        if user.contains(SECRET) || rest.contains(SECRET) || scheme.contains(SECRET) {
+        // Otherwise what follows is not where a URL has its password.
+        let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let in_its_place = is_scheme && !user.contains(['/', '?', '#', ':', '@']);
+        if !in_its_place || user.contains(SECRET) || rest.contains(SECRET) {
             return;
         }
         for password in [SECRET.to_owned(), format!("%41{SECRET}@#/?"), format!("{SECRET}%zz")] {
