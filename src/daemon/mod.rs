@@ -28,6 +28,7 @@ use crate::cli::exit::Failure;
 use crate::daemon::earlier::Earlier;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
+use crate::model::version::Shelf;
 use crate::restore::{self, PlanError, Report, Restore};
 use crate::store::StoreError;
 use crate::uploads::UploadDir;
@@ -291,6 +292,8 @@ impl Parts {
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
             in_vain: self.earlier().in_vain.clone(),
+            shelf: Shelf::Entries,
+            contents: None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::model::ByteSize;
 use crate::model::entry::ChunkSet;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
+use crate::model::version::PastRow;
 use crate::payload::damage::{self, Damage, Reason};
 use crate::payload::{ReadError, Reader};
 use crate::store::{FetchedPayload, StoreError};
@@ -145,7 +146,8 @@ async fn read_chunks(patient: &Patient, entry: &Large) -> Result<Read, StoreErro
         Err(reason) => return Ok(Read::Damaged(reason)),
     };
     let (store, remote) = (patient.store.as_ref(), patient.remote.as_ref());
-    let mut reader = Reader::of_chunks(store, remote, entry.id, entry.set, expected);
+    let mut reader =
+        Reader::of_chunks(store, remote, PastRow::Entry(entry.id), entry.set, expected);
     loop {
         return Ok(match reader.next().await {
             Ok(Some(_)) => continue,

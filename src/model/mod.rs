@@ -9,6 +9,7 @@ pub mod index;
 pub mod latency;
 pub mod log_limit;
 pub mod mime;
+pub mod moment;
 pub mod patterns;
 pub mod places;
 pub mod plan;
