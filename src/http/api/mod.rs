@@ -17,6 +17,8 @@ mod openapi;
 mod removal;
 mod restore;
 mod status;
+mod trash;
+pub(super) mod versions;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -77,6 +79,11 @@ fn call_routes() -> OpenApiRouter<Arc<Api>> {
         .with(routes!(restore::restore_one))
         .with(routes!(cleanup::cleanup))
         .with(routes!(flush::flush))
+        .with(routes!(versions::versions))
+        .with(routes!(versions::content))
+        .with(routes!(trash::list))
+        .with(routes!(trash::undelete))
+        .with(routes!(trash::forget))
 }
 
 /// Adds routes with and without the `/` at their end. A redirect from one to the other would turn a POST
