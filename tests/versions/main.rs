@@ -8,6 +8,9 @@ mod cloudinary_server;
 mod place;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../remote/web.rs"]
+#[allow(dead_code, reason = "shared with the tests of the stores alone")]
+mod web;
 
 mod damage;
 mod past_state;

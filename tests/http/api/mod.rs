@@ -213,6 +213,11 @@ fn the_description_is_that_of_the_routes() {
         "restore/",
         "cleanup/",
         "flush/",
+        "entries/{id}/versions/",
+        "versions/{id}/content",
+        "trash/",
+        "trash/{id}/",
+        "trash/{id}/undelete/",
     ] {
         expected.push(format!("{PREFIX}/{call}"));
     }
