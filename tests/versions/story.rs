@@ -55,7 +55,8 @@ pub fn path(text: &str) -> UploadPath {
 
 /// The look that the file had with its n-th content.
 pub fn look(number: usize) -> (i64, u32) {
-    (1_600_000_000_000_000_000 + number as i64 * 1_000_000_007, 0o600 + number as u32)
+    let modes = [0o600, 0o640, 0o644, 0o604, 0o444];
+    (1_600_000_000_000_000_000 + number as i64 * 1_000_000_007, modes[number])
 }
 
 impl Story {
