@@ -1,6 +1,7 @@
 //! The API: what the calls answer.
 
 mod content;
+mod history;
 mod runs;
 
 use imagecached::model::Digest;
