@@ -259,6 +259,8 @@ pub static ENGLISH: Texts = Texts {
     why_removed: "it was removed here, or by a cleanup",
     download_version: |when| format!("Download the content that ended {when}"),
     trash_explained: "What was deleted is kept here for a time; then it goes for good.",
+    trash_when: "Deleted",
+    trash_how: "How",
     trash_empty: "The trash is empty.",
     give_back: "Give back",
     give_back_title: |selected| format!("Give {} back?", entries(selected)),

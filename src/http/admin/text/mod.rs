@@ -219,6 +219,8 @@ pub struct Texts {
     pub why_removed: &'static str,
     pub download_version: fn(&str) -> String,
     pub trash_explained: &'static str,
+    pub trash_when: &'static str,
+    pub trash_how: &'static str,
     pub trash_empty: &'static str,
     pub give_back: &'static str,
     pub give_back_title: Counted,

@@ -255,6 +255,8 @@ pub static PERSIAN: Texts = Texts {
     why_removed: "از اینجا یا با پاک‌سازی حذف شد",
     download_version: |when| format!("دانلود محتوایی که تا {when} بود"),
     trash_explained: "فایل‌های حذف‌شده مدتی اینجا می‌مانند و سپس برای همیشه حذف می‌شوند.",
+    trash_when: "زمان حذف",
+    trash_how: "چگونه",
     trash_empty: "زباله‌دان خالی است.",
     give_back: "برگرداندن",
     give_back_title: |selected| format!("{} برگردانده شود؟", files(selected)),
