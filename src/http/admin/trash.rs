@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::http::api::cursor;
+use crate::http::api::former_cursor;
 use crate::http::api::versions::find_version;
 use crate::http::{Problem, Site};
 use crate::model::upload_path::MAX_PATH_BYTES;
@@ -104,7 +104,7 @@ pub async fn page(
     let mut query = HistoryQuery { which: Which::Trash, search, ..HistoryQuery::default() };
     query.limit = Some(LIMIT);
     let cursor = fields.get("cursor");
-    query.after = cursor.map(|text| cursor::read_former(token, &query, text)).transpose()?;
+    query.after = cursor.map(|text| former_cursor::read(token, &query, text)).transpose()?;
     let found = site.store.history(&query).await?;
     let address = |cursor: Option<&str>| {
         let mut pairs = url::form_urlencoded::Serializer::new(String::new());
@@ -112,7 +112,7 @@ pub async fn page(
         pairs.extend_pairs(wanted.into_iter().filter_map(|(name, value)| Some((name, value?))));
         format!("?{}", pairs.finish())
     };
-    let next = found.next.map(|next| cursor::write_former(token, &query, next));
+    let next = found.next.map(|next| former_cursor::write(token, &query, next));
     let page = Shown {
         search: query.search.as_deref().unwrap_or_default(),
         rows: found.versions.iter().map(|version| Row::of(version, &frame, now())).collect(),

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::http::Problem;
 use crate::http::gate::token::Token;
-use crate::store::{After, HistoryQuery, ListQuery};
+use crate::store::{After, ListQuery};
 
 const PURPOSE: &str = "cursor";
 
@@ -32,38 +32,11 @@ pub fn read(token: &Token, query: &ListQuery, cursor: &str) -> Result<After, Pro
         let key = String::from_utf8(URL_SAFE_NO_PAD.decode(key).ok()?).ok()?;
         Some(After { key, id: id.parse().ok()? })
     };
-    read().ok_or_else(refused)
-}
-
-/// Writes a cursor of a list of former entries.
-pub fn write_former(token: &Token, query: &HistoryQuery, after: i64) -> String {
-    let place = after.to_string();
-    let signature = token.sign(PURPOSE, &signed_former(query, &place));
-    format!("{place}.{signature}")
-}
-
-/// As [`read`], for a list of former entries.
-///
-/// # Errors
-/// When it is none of ours, or of another list.
-pub fn read_former(token: &Token, query: &HistoryQuery, cursor: &str) -> Result<i64, Problem> {
-    let read = || {
-        let (place, signature) = cursor.rsplit_once('.')?;
-        let ours = token.signed(PURPOSE, &signed_former(query, place), signature);
-        ours.then(|| place.parse().ok()).flatten()
-    };
-    read().ok_or_else(refused)
-}
-
-fn signed_former(query: &HistoryQuery, place: &str) -> String {
-    let list = HistoryQuery { after: None, limit: None, ..query.clone() };
-    format!("{list:?} {place}")
-}
-
-fn refused() -> Problem {
-    let detail = "cursor: not one that this list has given (it is good for the same filters and order, as \
-                  long as the token is the same); ask without it for the first page";
-    Problem::bad_request(detail)
+    read().ok_or_else(|| {
+        let detail = "cursor: not one that this list has given (it is good for the same filters and order, \
+                      as long as the token is the same); ask without it for the first page";
+        Problem::bad_request(detail)
+    })
 }
 
 /// What makes a list the same: all but where it begins and how much comes.
@@ -75,7 +48,7 @@ fn signed(query: &ListQuery, place: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Sort, Which};
+    use crate::store::Sort;
 
     #[test]
     fn a_cursor_is_good_for_its_list_only() {
@@ -91,18 +64,5 @@ mod tests {
         for odd in ["", ".", "..", "1.2.3", &forged, &cursor[1..]] {
             assert_eq!(read(&token, &query, odd).unwrap_err().status, 400, "{odd}");
         }
-    }
-
-    #[test]
-    fn a_cursor_of_former_entries_is_good_for_its_list_only() {
-        let token = Token::parse("0123456789abcdef").unwrap();
-        let query = HistoryQuery { which: Which::Trash, ..HistoryQuery::default() };
-        let cursor = write_former(&token, &query, 17);
-        let more = HistoryQuery { limit: Some(9), after: Some(3), ..query.clone() };
-        assert_eq!(read_former(&token, &more, &cursor).unwrap(), 17);
-        assert!(read_former(&token, &HistoryQuery::default(), &cursor).is_err());
-        assert!(read_former(&token, &query, &cursor.replacen('7', "8", 1)).is_err());
-        let entries = write(&token, &ListQuery::default(), &After { key: String::new(), id: 17 });
-        assert!(read_former(&token, &query, &entries).is_err());
     }
 }

@@ -10,6 +10,7 @@ mod content;
 pub(super) mod cursor;
 mod entries;
 mod flush;
+pub(super) mod former_cursor;
 mod jobs;
 pub mod life;
 mod metrics;

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::api::ask::{Asked, Id, Nothing, Refusals};
 use crate::http::api::content::send;
 use crate::http::api::entries::{Listed, find};
-use crate::http::api::{Api, cursor};
+use crate::http::api::{Api, former_cursor};
 use crate::http::{Problem, Site};
 use crate::model::version::{PastRow, Trash, Why};
 use crate::model::{UploadPath, Version};
@@ -126,9 +126,9 @@ pub async fn page(
     }
     let token = site.gate.token();
     query.limit = Some(limit);
-    query.after = cursor.map(|cursor| cursor::read_former(token, &query, cursor)).transpose()?;
+    query.after = cursor.map(|cursor| former_cursor::read(token, &query, cursor)).transpose()?;
     let page = site.store.history(&query).await?;
-    let next = page.next.map(|next| cursor::write_former(token, &query, next));
+    let next = page.next.map(|next| former_cursor::write(token, &query, next));
     Ok(Json(FormerPart { versions: page.versions.iter().map(Former::of).collect(), next }))
 }
 

@@ -27,7 +27,7 @@ fn with_history() -> Server {
             };
             store.put(std::slice::from_ref(&entry)).await.unwrap();
             if bytes == b"third" {
-                let id = store.stored(&[path.clone()]).await.unwrap()[&path].id;
+                let id = store.stored(std::slice::from_ref(&path)).await.unwrap()[&path].id;
                 store.trash(&[id.into()], Trash::Removed).await.unwrap();
                 store.put(&[entry]).await.unwrap();
             }
