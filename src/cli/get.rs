@@ -1,4 +1,4 @@
-//! `get PATH`: one stored file out of the cache.
+//! `get PATH`: one stored file out of the cache, as it is or as it was.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -8,11 +8,12 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output;
-use crate::model::UploadPath;
+use crate::cli::{output, past_time};
+use crate::model::version::PastRow;
+use crate::model::{Timestamp, UploadPath};
 use crate::payload::damage::Reason;
 use crate::payload::{ReadError, Reader};
-use crate::store::ListQuery;
+use crate::store::{Content, ListQuery, Then};
 
 /// So often a content that is replaced while it is read is read anew.
 const TRIES: u32 = 5;
@@ -24,6 +25,13 @@ pub struct Get {
     /// File to write, which must not exist; standard output without it
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The content that it had at this time: 2026-11-20, "2026-11-20 14:00" (UTC), or 3d for three days
+    /// ago
+    #[arg(long, value_name = "TIME", value_parser = past_time::parse, conflicts_with = "version")]
+    as_of: Option<Timestamp>,
+    /// The former content of this number: see `versions`
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<i64>,
 }
 
 /// Why a content did not come out.
@@ -37,33 +45,78 @@ impl Get {
         let path = UploadPath::parse(&self.path)
             .map_err(|why| Failure::usage(format!("{}: {why}", self.path)))?;
         context.ready_store().await?;
-        let query = ListQuery { path: Some(path.clone()), ..ListQuery::default() };
-        let entries = context.store.list(&query).await?;
-        let Some(entry) = entries.first() else {
-            return Err(Failure::other(format!(
-                "{path} is not in the cache; `imagecached list` shows what is"
-            )));
-        };
         let mut out = Out { given: self.output.as_deref(), file: None, written: 0 };
         let mut tries = 1;
-        while let Err(trouble) = copy(context, entry.id, &mut out).await {
-            let again = matches!(trouble, Trouble::Read(ReadError::Replaced)) && tries < TRIES;
-            if !(out.take_back() && again) {
-                return Err(failure(&path, trouble));
+        let row = loop {
+            let (row, sha256) = self.choose(context, &path).await?;
+            let Err(trouble) = copy(context, row, &sha256, &mut out).await else { break row };
+            let moved = matches!(trouble, Trouble::Read(ReadError::Replaced | ReadError::Removed));
+            if !(out.take_back() && moved && tries < TRIES) {
+                return Err(failure(&path, row, trouble));
             }
             tries += 1;
+        };
+        if let PastRow::Entry(_) = row {
+            // The content is out: a time that could not be noted is no failure.
+            let _ = context.store.accessed(&[path]).await;
         }
-        // The content is out: a time that could not be noted is no failure.
-        let _ = context.store.accessed(&[path]).await;
         Ok(Exit::Done)
+    }
+
+    /// The content that is wanted: its row, and its sha256.
+    async fn choose(
+        &self,
+        context: &Context,
+        path: &UploadPath,
+    ) -> Result<(PastRow, String), Failure> {
+        let store = &context.store;
+        let of = |content: &Content| (content.row, content.entry.sha256.clone());
+        if let Some(number) = self.version {
+            let timeline = store.timeline(path).await?;
+            let wanted = PastRow::Version(number);
+            let found = timeline.contents.iter().find(|content| content.row == wanted);
+            return found.map(of).ok_or_else(|| {
+                Failure::other(format!(
+                    "{path} has no version {number}; `imagecached versions {path}` shows those that are kept"
+                ))
+            });
+        }
+        if let Some(time) = self.as_of {
+            let timeline = store.timeline(path).await?;
+            return match timeline.at(time) {
+                Then::Content(content) => Ok(of(content)),
+                Then::NotKept => Err(Failure::other(format!(
+                    "the content that {path} had at {} is not kept; `imagecached versions {path}` shows \
+                     what is",
+                    time.exact()
+                ))),
+                Then::Nothing => Err(Failure::other(past_time::none_at(path, time, &timeline))),
+            };
+        }
+        let query = ListQuery { path: Some(path.clone()), ..ListQuery::default() };
+        let entry = store.list(&query).await?.pop();
+        let row = entry.map(|entry| (PastRow::Entry(entry.id), entry.sha256));
+        row.ok_or_else(|| {
+            Failure::other(format!(
+                "{path} is not in the cache; `imagecached list` shows what is, and `imagecached versions \
+                 {path}` what it had"
+            ))
+        })
     }
 }
 
 /// Copies a content as it is read: what is found to be damaged at the end was written all the same.
-async fn copy(context: &Context, id: i64, out: &mut Out<'_>) -> Result<(), Trouble> {
-    let store = context.store.as_ref();
-    let mut reader =
-        Reader::open(store, context.remote.as_ref(), id).await.map_err(Trouble::Read)?;
+async fn copy(
+    context: &Context,
+    row: PastRow,
+    sha256: &str,
+    out: &mut Out<'_>,
+) -> Result<(), Trouble> {
+    let (store, remote) = (context.store.as_ref(), context.remote.as_ref());
+    let mut reader = Reader::open_row(store, remote, row).await.map_err(Trouble::Read)?;
+    if reader.expected().1.to_string() != sha256 {
+        return Err(Trouble::Read(ReadError::Replaced));
+    }
     out.begin().map_err(Trouble::Write)?;
     while let Some(piece) = reader.next().await.map_err(Trouble::Read)? {
         out.write(&piece).map_err(Trouble::Write)?;
@@ -114,12 +167,12 @@ fn new_file(path: &Path) -> Result<File, Failure> {
     })
 }
 
-fn failure(path: &UploadPath, trouble: Trouble) -> Failure {
+fn failure(path: &UploadPath, row: PastRow, trouble: Trouble) -> Failure {
     match trouble {
         Trouble::Write(failure) => failure,
         Trouble::Read(ReadError::Store(error)) => error.into(),
         Trouble::Read(ReadError::Remote(error)) => error.into(),
-        Trouble::Read(ReadError::Damaged(reason)) => damaged(path, &reason),
+        Trouble::Read(ReadError::Damaged(reason)) => damaged(path, row, &reason),
         Trouble::Read(ReadError::Removed) => {
             Failure::other(format!("{path} was removed from the cache just now"))
         }
@@ -130,12 +183,13 @@ fn failure(path: &UploadPath, trouble: Trouble) -> Failure {
     }
 }
 
-fn damaged(path: &UploadPath, reason: &Reason) -> Failure {
-    Failure {
-        exit: Exit::Incomplete,
-        message: format!(
+fn damaged(path: &UploadPath, row: PastRow, reason: &Reason) -> Failure {
+    let message = match row {
+        PastRow::Entry(_) => format!(
             "the entry of {path} is damaged: {reason}; if the file is on a disk, store it again \
              with `imagecached cache {path}`"
         ),
-    }
+        PastRow::Version(id) => format!("the version {id} of {path} is damaged: {reason}"),
+    };
+    Failure { exit: Exit::Incomplete, message }
 }

@@ -12,6 +12,7 @@ mod list;
 mod migrate;
 mod move_payloads;
 mod output;
+mod past_time;
 mod print_config;
 mod progress;
 mod restore;
@@ -23,6 +24,7 @@ mod status;
 mod trash;
 mod undelete;
 mod verify;
+mod versions;
 mod watch;
 
 use std::io::IsTerminal;
@@ -91,6 +93,8 @@ enum Command {
     Cache(cache::Cache),
     /// Write one stored file to a file or to standard output
     Get(get::Get),
+    /// Show what a path has and had: its present content and the former ones
+    Versions(versions::Versions),
     /// Show how many files are stored, and what is not
     Status(status::Status),
     /// List entries
@@ -212,6 +216,7 @@ async fn command(
         Command::CacheAll(cache_all) => cache_all.run(&context).await,
         Command::Cache(cache) => cache.run(&context).await,
         Command::Get(get) => get.run(&context).await,
+        Command::Versions(versions) => versions.run(&context).await,
         Command::Status(status) => status.run(&context).await,
         Command::List(list) => list.run(&context).await,
         Command::Move(relocation) => relocation.run(&context).await,

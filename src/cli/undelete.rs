@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::trash::parsed;
 use crate::model::UploadPath;
-use crate::model::version::Undeleted;
+use crate::model::version::{Shelf, Undeleted};
 use crate::restore::{self, Report};
 use crate::store::{HistoryQuery, Which};
 use crate::uploads::UploadDir;
@@ -152,6 +152,8 @@ async fn put_back(
         on_restored: Arc::new(|_, _| {}),
         gate: Arc::default(),
         in_vain: HashMap::new(),
+        shelf: Shelf::Entries,
+        contents: None,
     };
     let report = restoring.act(&plan).await;
     done.without_data = plan.without_data;

@@ -14,6 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
 use crate::model::names::Names;
+use crate::model::version::Shelf;
 use crate::model::{ByteSize, Index};
 use crate::restore::Restore;
 use crate::uploads::UploadDir;
@@ -174,6 +175,8 @@ fn restoring(context: &Context, upload_dir: UploadDir) -> Restore {
         on_restored: Arc::new(|_, _| {}),
         gate: Arc::default(),
         in_vain: HashMap::new(),
+        shelf: Shelf::Entries,
+        contents: None,
     }
 }
 

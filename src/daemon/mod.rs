@@ -34,6 +34,7 @@ use crate::deletes::{self, Deletes};
 use crate::model::Digest;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
+use crate::model::version::Shelf;
 use crate::restore::{self, PlanError, Report, Restore};
 use crate::settings::database_place;
 use crate::store::StoreError;
@@ -323,6 +324,8 @@ impl Parts {
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
             in_vain: self.earlier().in_vain.clone(),
+            shelf: Shelf::Entries,
+            contents: None,
         }
     }
 

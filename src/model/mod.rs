@@ -10,6 +10,7 @@ pub mod index;
 pub mod latency;
 pub mod log_limit;
 pub mod mime;
+pub mod moment;
 pub mod names;
 pub mod patterns;
 pub mod places;

@@ -98,6 +98,55 @@ pub enum PastRow {
     Version(i64),
 }
 
+/// The two tables that have contents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    /// The entries, each with the present content of its path.
+    #[default]
+    Entries,
+    /// The history.
+    History,
+}
+
+impl Shelf {
+    /// Its row of this id.
+    #[must_use]
+    pub fn row(self, id: i64) -> PastRow {
+        match self {
+            Self::Entries => PastRow::Entry(id),
+            Self::History => PastRow::Version(id),
+        }
+    }
+}
+
+impl PastRow {
+    /// Where it stands.
+    #[must_use]
+    pub fn shelf(self) -> Shelf {
+        match self {
+            Self::Entry(_) => Shelf::Entries,
+            Self::Version(_) => Shelf::History,
+        }
+    }
+
+    /// Its id there.
+    #[must_use]
+    pub fn id(self) -> i64 {
+        match self {
+            Self::Entry(id) | Self::Version(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for PastRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(id) => write!(f, "the entry {id}"),
+            Self::Version(id) => write!(f, "the version {id}"),
+        }
+    }
+}
+
 /// An entry that is to go to the trash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leaving {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::Digest;
 use crate::model::entry::ChunkSet;
+use crate::model::version::PastRow;
 use crate::payload::damage::{self, Reason};
 use crate::payload::{ReadError, Reader};
 use crate::remote::Remote;
@@ -128,9 +129,13 @@ impl Checker<'_> {
         };
         let expected = (entry.file_size, digest);
         let opened = match place {
-            Later::Chunks(set) => {
-                Ok(Reader::of_chunks(self.store, self.remote, entry.id, set, expected))
-            }
+            Later::Chunks(set) => Ok(Reader::of_chunks(
+                self.store,
+                self.remote,
+                PastRow::Entry(entry.id),
+                set,
+                expected,
+            )),
             Later::Object => Reader::open(self.store, self.remote, entry.id).await,
         };
         let read = match opened {

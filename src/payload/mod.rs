@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::model::entry::ChunkSet;
+use crate::model::version::PastRow;
 use crate::model::{Digest, Hasher};
 use crate::payload::damage::{Reason, check, expected_digest, verified};
 use crate::payload::download::Download;
@@ -46,12 +47,12 @@ pub enum ReadError {
 /// What the bytes of an entry must be: their number and their sha256.
 pub type Expected = (u64, Digest);
 
-/// Reads the bytes of one entry. They are the file's once [`Reader::next`] has given `None`, and not
+/// Reads the bytes of one entry, or of a former one. They are the file's once [`Reader::next`] has given `None`, and not
 /// before: until then they may turn out to be damaged.
 pub struct Reader<'s> {
     store: &'s dyn Store,
     remote: Option<&'s Arc<dyn Remote>>,
-    id: i64,
+    row: PastRow,
     expected: Expected,
     origin: Origin,
     /// How far the present place has been read.
@@ -100,36 +101,48 @@ impl<'s> Reader<'s> {
         remote: Option<&'s Arc<dyn Remote>>,
         id: i64,
     ) -> Result<Self, ReadError> {
-        let found = look(store, id).await?.ok_or(ReadError::Removed)?;
+        Self::open_row(store, remote, PastRow::Entry(id)).await
+    }
+
+    /// As [`Reader::open`], for the content of any row: a version's moves as an entry's do.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub async fn open_row(
+        store: &'s dyn Store,
+        remote: Option<&'s Arc<dyn Remote>>,
+        row: PastRow,
+    ) -> Result<Self, ReadError> {
+        let found = look(store, row).await?.ok_or(ReadError::Removed)?;
         let digest = expected_digest(&found.sha256).map_err(ReadError::Damaged)?;
         let expected = (found.file_size, digest);
         let place = found.place.map_err(ReadError::Damaged)?;
         // Until the reader stands somewhere, it stands at an end.
-        let mut reader = Self::at(store, remote, id, Origin::Row(None), expected);
+        let mut reader = Self::at(store, remote, row, Origin::Row(None), expected);
         reader.origin = reader.begin(place)?;
         Ok(reader)
     }
 
-    /// Begins to read an entry that was fetched just now, and whose bytes are in these chunks.
+    /// Begins to read a row that was fetched just now, and whose bytes are in these chunks.
     pub fn of_chunks(
         store: &'s dyn Store,
         remote: Option<&'s Arc<dyn Remote>>,
-        id: i64,
+        row: PastRow,
         set: ChunkSet,
         expected: Expected,
     ) -> Self {
-        Self::at(store, remote, id, Origin::Chunks { set, seq: 0 }, expected)
+        Self::at(store, remote, row, Origin::Chunks { set, seq: 0 }, expected)
     }
 
     fn at(
         store: &'s dyn Store,
         remote: Option<&'s Arc<dyn Remote>>,
-        id: i64,
+        row: PastRow,
         origin: Origin,
         expected: Expected,
     ) -> Self {
         let hasher = Hasher::default();
-        Self { store, remote, id, expected, origin, at: 0, have: 0, hasher, moves: 0 }
+        Self { store, remote, row, expected, origin, at: 0, have: 0, hasher, moves: 0 }
     }
 
     /// What the bytes have to be.
@@ -213,7 +226,7 @@ impl<'s> Reader<'s> {
         if self.moves > MOST_MOVES {
             return Err(lost);
         }
-        let found = look(self.store, self.id).await?.ok_or(ReadError::Removed)?;
+        let found = look(self.store, self.row).await?.ok_or(ReadError::Removed)?;
         let expected = expected_digest(&found.sha256).map_err(ReadError::Damaged)?;
         if (found.file_size, expected) != self.expected {
             return Err(ReadError::Replaced);
@@ -247,27 +260,27 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Whether an entry still has its bytes under this URL, with this content. Who has found an object gone
+/// Whether a row still has its bytes under this URL, with this content. Who has found an object gone
 /// asks before calling the entry damaged.
 ///
 /// # Errors
 /// The store's.
 pub async fn still_at(
     store: &dyn Store,
-    id: i64,
+    row: PastRow,
     url: &str,
     sha256: &str,
 ) -> Result<bool, StoreError> {
-    let found = look(store, id).await?;
+    let found = look(store, row).await?;
     Ok(found.is_some_and(|found| {
         found.sha256 == sha256 && matches!(found.place, Ok(Place::Url(now)) if now == url)
     }))
 }
 
-async fn look(store: &dyn Store, id: i64) -> Result<Option<Found>, StoreError> {
+async fn look(store: &dyn Store, row: PastRow) -> Result<Option<Found>, StoreError> {
     let mut found = None;
     store
-        .fetch(&[id], &mut |row| {
+        .fetch_from(row.shelf(), &[row.id()], &mut |row| {
             let place = match row.payload {
                 FetchedPayload::Chunks(set) => Ok(Place::Chunks(set)),
                 FetchedPayload::Url(url) => Ok(Place::Url(url.to_owned())),

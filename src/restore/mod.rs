@@ -6,6 +6,7 @@
 //! whole and verified, or not at all.
 
 mod object;
+pub mod past;
 mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -23,6 +24,7 @@ use crate::model::health::Health;
 use crate::model::index::key;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
+use crate::model::version::Shelf;
 use crate::model::{FileStat, IndexRow, UploadPath};
 use crate::remote::Remote;
 use crate::restore::object::Answers;
@@ -60,6 +62,10 @@ pub struct Restore {
     /// How often the objects of these entries were asked for in vain before. They come last, so that
     /// they cannot use up the patience that others need.
     pub in_vain: HashMap<i64, u32>,
+    pub shelf: Shelf,
+    /// Only rows with this very content become files, by their ids; all, where none are named. An entry may
+    /// have got another content since it was chosen for the one that it had.
+    pub contents: Option<Arc<HashMap<i64, String>>>,
 }
 
 /// What a restore has done.
@@ -117,7 +123,28 @@ impl Report {
     /// Whether every missing file is there now.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.damaged == 0 && self.failed == 0 && self.left.is_empty()
+        self.damaged == 0 && self.failed == 0 && self.left.is_empty() && self.stopped.is_none()
+    }
+
+    /// Of how many entries it tells what became of them.
+    fn accounted(&self) -> u64 {
+        self.restored + self.kept + self.damaged + self.failed + self.left.len() as u64
+    }
+
+    /// Takes in what a further restore has done.
+    pub fn merge(&mut self, other: Self) {
+        self.restored += other.restored;
+        self.bytes += other.bytes;
+        self.kept += other.kept;
+        self.damaged += other.damaged;
+        self.damaged_examples.extend(other.damaged_examples);
+        self.damaged_examples.truncate(NAMED);
+        self.failed += other.failed;
+        self.failed_examples.extend(other.failed_examples);
+        self.failed_examples.truncate(NAMED);
+        self.left.extend(other.left);
+        self.unanswered.extend(other.unanswered);
+        self.stopped = other.stopped.or(self.stopped.take());
     }
 
     fn add(&mut self, part: Part) {
@@ -166,12 +193,7 @@ pub async fn plan_for(
     counts: impl Fn(&str) -> bool + Sync + Send,
     observe: &mut (dyn FnMut(&IndexRow) + Send),
 ) -> Result<Plan, PlanError> {
-    let root = upload_dir.root().to_owned();
-    let shown = root.display().to_string();
-    let on_disk = tokio::task::spawn_blocking(move || walk(&root))
-        .await
-        .expect("walking over a directory does not panic")
-        .map_err(|source| PlanError::UploadDir { path: shown, source })?;
+    let on_disk = on_disk(upload_dir).await?;
     let mut plan = Plan::default();
     store
         .index(&mut |row| {
@@ -182,6 +204,16 @@ pub async fn plan_for(
         })
         .await?;
     Ok(plan)
+}
+
+/// The files on disk, by the keys of their paths.
+async fn on_disk(upload_dir: &UploadDir) -> Result<HashSet<u128>, PlanError> {
+    let root = upload_dir.root().to_owned();
+    let shown = root.display().to_string();
+    tokio::task::spawn_blocking(move || walk(&root))
+        .await
+        .expect("walking over a directory does not panic")
+        .map_err(|source| PlanError::UploadDir { path: shown, source })
 }
 
 /// The files on disk. Sweeps up first what an interrupted restore has left.

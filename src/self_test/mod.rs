@@ -17,6 +17,7 @@ use crate::capture::intake::Intake;
 use crate::capture::{Capture, Deadline, Options};
 use crate::model::health::{Counters, Health, Watcher};
 use crate::model::places::{Large, Places};
+use crate::model::version::Shelf;
 use crate::model::{ByteSize, Index, Patterns, UploadPath};
 use crate::restore::{self, Restore};
 use crate::store::{Store, StoreError};
@@ -238,6 +239,8 @@ impl SelfTest {
             on_restored: Arc::new(|_, _| {}),
             gate: Arc::default(),
             in_vain: HashMap::new(),
+            shelf: Shelf::Entries,
+            contents: None,
         };
         let report = restoring.act(&plan).await;
         if report.restored == files {

@@ -31,9 +31,11 @@ pub use fresh::fresh_chunk_set;
 pub use history::{History, HistoryPage, HistoryQuery, HistoryTotals, Purged, Which};
 pub use ledger::ObjectLedger;
 pub use listing::{Growth, ListQuery, Page, Sort, Spot};
+pub use past::{Content, Then, Timeline};
 
 pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};
+use crate::model::version::Shelf;
 use crate::model::{Digest, UploadPath};
 
 /// How the store is opened. Opening connects to nothing: the first call does.
@@ -241,6 +243,19 @@ pub trait Store: ObjectLedger + History + units::Units + fmt::Debug {
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError>;
 
+    /// As [`Store::fetch`], for rows of this shelf.
+    async fn fetch_from(
+        &self,
+        shelf: Shelf,
+        ids: &[i64],
+        each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+    ) -> Result<(), StoreError> {
+        match shelf {
+            Shelf::Entries => self.fetch(ids, each).await,
+            Shelf::History => self.fetch_history(ids, each).await,
+        }
+    }
+
     /// Lists entries. Rows that cannot be read (others may write the table) are left out: [`Store::index`]
     /// names them.
     async fn list(&self, query: &ListQuery) -> Result<Vec<Entry>, StoreError> {
@@ -249,6 +264,31 @@ pub trait Store: ObjectLedger + History + units::Units + fmt::Debug {
 
     /// Lists entries, and tells what comes before and after them.
     async fn page(&self, query: &ListQuery) -> Result<Page, StoreError>;
+
+    /// All that is kept of a path: its content, and its former ones.
+    async fn timeline(&self, path: &UploadPath) -> Result<Timeline, StoreError> {
+        let query = ListQuery { path: Some(path.clone()), ..ListQuery::default() };
+        let mut present = self.list(&query).await?.pop();
+        for _ in 1..MOST_LOOKS {
+            let former = self.versions(path).await?;
+            // What was replaced, deleted or given back in between would be missed, or be there twice.
+            let still = self.list(&query).await?.pop();
+            let same = |entry: &Option<Entry>| {
+                entry.as_ref().map(|entry| (entry.id, entry.updated_at, entry.sha256.clone()))
+            };
+            if same(&present) == same(&still) {
+                return Ok(Timeline::new(still, former));
+            }
+            present = still;
+        }
+        let operation = format!("read the versions of {path}");
+        Err(StoreError {
+            operation,
+            trouble: Trouble::Busy,
+            cause: "it changes all the time".into(),
+            cure: Some("try again when it is at rest".into()),
+        })
+    }
 
     /// What was stored for the first time on each of the last days, oldest first; days without anything are
     /// left out.
@@ -291,6 +331,9 @@ pub trait Store: ObjectLedger + History + units::Units + fmt::Debug {
     /// Closes all connections.
     async fn close(&self);
 }
+
+/// So often all that is kept of a path is read, until it stays the same for as long as that takes.
+const MOST_LOOKS: u32 = 16;
 
 /// Opens the store at `target`. Nothing is connected yet.
 ///

@@ -1,7 +1,89 @@
 //! Which of a path's rows was its content at a past moment: pure, and the same for all databases.
 
-use crate::model::Timestamp;
-use crate::model::version::{Past, PastContent};
+use crate::model::version::{Past, PastContent, PastRow, Version, Why};
+use crate::model::{Entry, Timestamp};
+
+/// All that is kept of one path, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    pub contents: Vec<Content>,
+}
+
+/// A content that a path has, or had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub row: PastRow,
+    /// The entry as it is, or was last. It has had this content since its `updated_at`.
+    pub entry: Entry,
+    /// When it ceased, and why; `None` for the present one.
+    pub ended: Option<(Timestamp, Why)>,
+}
+
+/// What a path had at a past moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then<'t> {
+    Content(&'t Content),
+    /// It had a content, which nobody has kept.
+    NotKept,
+    /// As far as anything of it is kept, it had none.
+    Nothing,
+}
+
+impl Timeline {
+    /// Of a path's entry, and its former ones.
+    #[must_use]
+    pub fn new(present: Option<Entry>, former: Vec<Version>) -> Self {
+        let present = present.map(|entry| {
+            let row = PastRow::Entry(entry.id);
+            Content { row, entry, ended: None }
+        });
+        let former = former.into_iter().map(|version| Content {
+            row: PastRow::Version(version.entry.id),
+            entry: version.entry,
+            ended: Some((version.ended_at, version.why)),
+        });
+        Self { contents: present.into_iter().chain(former).collect() }
+    }
+
+    /// What the path had at this moment: as [`History::state_at`](super::History::state_at) tells it.
+    #[must_use]
+    pub fn at(&self, time: Timestamp) -> Then<'_> {
+        let mut then = None;
+        let mut note = |past| then = Some(past);
+        let mut choice = Choice::new(time, &mut note);
+        for content in &self.contents {
+            if content.ended.is_none_or(|(ended, _)| ended > time) {
+                choice.take(content.candidate());
+            }
+        }
+        choice.tell();
+        let Some(past) = then else { return Then::Nothing };
+        let found = past.content.map(|found| found.row);
+        match self.contents.iter().find(|content| Some(content.row) == found) {
+            Some(content) => Then::Content(content),
+            None => Then::NotKept,
+        }
+    }
+}
+
+impl Content {
+    fn candidate(&self) -> PastCandidate {
+        let entry = &self.entry;
+        PastCandidate {
+            original_path: entry.original_path.clone(),
+            created_at: entry.created_at,
+            content: PastContent {
+                row: self.row,
+                since: entry.updated_at,
+                file_size: entry.file_size,
+                sha256: entry.sha256.clone(),
+                mtime_ns: entry.mtime_ns,
+                mode: entry.mode,
+                payload: entry.payload,
+            },
+        }
+    }
+}
 
 /// A row that may have been its path's content at the moment: it had not ceased by then.
 pub(super) struct PastCandidate {

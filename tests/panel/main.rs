@@ -31,6 +31,18 @@ fn one_entry_is_verified_and_shown() {
 }
 
 #[test]
+fn the_trash_gives_back_and_forgets() {
+    let shop = Shop::open(Kind::Postgres);
+    shop.trash(&[shop::LOST, shop::OLD, shop::DAMAGED]);
+    shop.visit("work_with_the_trash");
+    // Its file is back as well.
+    assert!(shop.sandbox.uploads.join(shop::LOST).exists());
+    let paths = shop.sandbox.paths();
+    assert!(paths.iter().any(|path| path == shop::LOST));
+    assert!(!paths.iter().any(|path| path == shop::OLD));
+}
+
+#[test]
 fn cleanup_counts_and_then_removes() {
     let shop = Shop::open(Kind::Sqlite);
     shop.visit("clean_up");

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use imagecached::model::UploadPath;
+use imagecached::model::version::Trash;
+
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
 
@@ -95,6 +98,20 @@ impl Shop {
         running.stop();
         let (running, panel) = serve(&sandbox, "serve");
         Self { sandbox, running, panel }
+    }
+
+    /// Moves the entries of these paths to the trash.
+    pub fn trash(&self, paths: &[&str]) {
+        let store = self.sandbox.store();
+        self.sandbox.block_on(async {
+            let paths: Vec<_> =
+                paths.iter().map(|path| UploadPath::parse(path).expect("a path")).collect();
+            let stored = store.stored(&paths).await.expect("an answer");
+            let leaving: Vec<_> = stored.values().map(|stored| stored.id.into()).collect();
+            let moved = store.trash(&leaving, Trash::Deleted).await.expect("it is moved");
+            assert_eq!(moved, paths.len() as u64);
+            store.close().await;
+        });
     }
 
     /// Lets `visit.py` do something in a browser; it must be content with what it sees. Screenshots go

@@ -32,6 +32,7 @@ PAGES = {
     "nothing-found": "entries/?search=no+such+file&on_disk=no",
     "entry": "entries/1/",
     "confirm": "entries/selected/?do=delete&id=1&id=2&id=3",
+    "trash": "trash/",
     "cleanup": "cleanup/?days=90",
     "doctor": "doctor/",
     "not-found": "entries/999999999/",
@@ -221,6 +222,55 @@ def work_with_one_entry(browser):
         expect(note(page)).to_contain_text("sound")
 
 
+def work_with_the_trash(browser):
+    with visitor(browser) as page:
+        log_in(page)
+        go(page, "Trash")
+        rows = page.locator("table.entries tbody tr")
+        expect(rows).to_have_count(3)
+        page.get_by_label("Search").fill("no such file")
+        page.get_by_role("button", name="Show", exact=True).click()
+        expect(page.locator(".empty")).to_be_visible()
+        page.get_by_role("link", name="Clear").click()
+        # Asking first, and a way back.
+        page.get_by_role("checkbox", name=f"Select {LOST.rpartition('/')[2]}").check()
+        page.get_by_role("button", name="Give back").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Give 1 entry back?")
+        page.get_by_role("link", name="Cancel").click()
+        page.get_by_role("checkbox", name=f"Select {LOST.rpartition('/')[2]}").check()
+        page.get_by_role("button", name="Give back").click()
+        page.get_by_role("button", name="Give 1 entry back").click()
+        expect(note(page)).to_have_text("1 entry given back.")
+        expect(rows).to_have_count(2)
+        open_entry(page, LOST)
+        # For good.
+        go(page, "Trash")
+        page.get_by_role("checkbox", name=f"Select {OLD.rpartition('/')[2]}").check()
+        page.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Delete 1 entry for good?")
+        page.get_by_role("button", name="Delete 1 entry for good").click()
+        expect(note(page)).to_have_text("1 entry deleted for good.")
+        expect(rows).to_have_count(1)
+    axe = Axe()
+    for language, locale in LANGUAGES.items():
+        with visitor(browser, locale=locale) as page:
+            log_in(page)
+            for name, address in {"trash": "trash/", "trash-search": "trash/?search=none"}.items():
+                assert page.goto(PANEL + address).status == 200
+                look(page, axe, f"{name}-{language}", language)
+            page.goto(f"{PANEL}trash/")
+            page.get_by_role("checkbox").last.check()
+            page.locator("button[value=forget]").click()
+            look(page, axe, f"trash-confirm-{language}", language)
+    with visitor(browser, java_script_enabled=False) as page:
+        log_in(page)
+        page.goto(f"{PANEL}trash/")
+        page.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Give back").click()
+        page.get_by_role("button", name="Give 1 entry back").click()
+        expect(note(page)).to_have_text("1 entry given back.")
+
+
 def clean_up(browser):
     with visitor(browser) as page:
         log_in(page)
@@ -322,7 +372,7 @@ def do_with_the_keyboard(browser):
 
 def look_as_a_stranger(browser):
     with visitor(browser, expected=["401 (Unauthorized)"]) as page:
-        for address in ["", "entries/", "entries/1/", "cleanup/?days=0", "doctor/"]:
+        for address in ["", "entries/", "entries/1/", "trash/", "cleanup/?days=0", "doctor/"]:
             assert page.goto(PANEL + address).status == 200, address
             changes = page.locator("form[method=post]:not([action$='/preferences'])")
             assert changes.locator("button").count() == 0, f"{address} offers a change"
@@ -331,7 +381,7 @@ def look_as_a_stranger(browser):
         page.get_by_role("link", name="Log in to change anything").click()
         expect(page).to_have_url(re.compile("login"))
         # Whatever the pages offer: without the login nothing is changed.
-        for address in ["entries/selected/", "cleanup/", "cache-all", "restore", "doctor/", "entries/1/verify"]:
+        for address in ["entries/selected/", "trash/selected/", "cleanup/", "cache-all", "restore", "doctor/", "entries/1/verify"]:
             answer = page.request.post(
                 PANEL + address, form={"do": "delete", "id": "1", "days": "0"}, max_redirects=0
             )

@@ -28,7 +28,7 @@ const COMPARED: usize = 5_000;
 const COUNTED: u64 = 10_000;
 
 /// Larger pictures are no thumbnails: a browser would load them whole.
-const THUMBNAIL_BYTES: u64 = 8 << 20;
+pub const THUMBNAIL_BYTES: u64 = 8 << 20;
 
 #[derive(Template)]
 #[template(path = "entries.html")]

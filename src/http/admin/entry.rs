@@ -10,13 +10,15 @@ use axum::response::Response;
 
 use crate::doctor::{Verdict, verify_one};
 use crate::http::{Problem, Site};
-use crate::model::{Entry, Timestamp};
+use crate::model::{Entry, Timestamp, UploadPath};
+use crate::store::HistoryQuery;
 
 use super::change::Change;
 use super::entries::{is_picture, owner, place, presence};
 use super::frame::{Frame, Tab, done, show};
 use super::message::Message;
 use super::overview::now;
+use super::trash::Row;
 
 #[derive(Template)]
 #[template(path = "entry.html")]
@@ -40,7 +42,12 @@ struct Page<'p> {
     mode: String,
     /// What is wrong with its bytes, if somebody has just had them verified.
     damage: Option<String>,
+    /// What its path had before, newest first.
+    versions: Vec<Row>,
 }
+
+/// Former contents that are shown of one path.
+const VERSIONS: u32 = 50;
 
 /// A moment, exact and seen from now.
 struct Moment {
@@ -101,6 +108,14 @@ async fn shown(
         None => None,
     };
     let now = now();
+    let versions = match UploadPath::parse(&entry.original_path) {
+        Ok(path) => {
+            let (path, limit) = (Some(path), Some(VERSIONS));
+            let query = HistoryQuery { path, limit, ..HistoryQuery::default() };
+            site.store.history(&query).await?.versions
+        }
+        Err(_) => Vec::new(),
+    };
     let moment = |moment: Timestamp| Moment {
         near: language.near(moment, now),
         exact: language.date_time(moment),
@@ -123,6 +138,7 @@ async fn shown(
         modified: moment(Timestamp(entry.mtime_ns / 1_000)),
         mode: format!("{:04o}", entry.mode),
         damage,
+        versions: versions.iter().map(|version| Row::of(version, &frame, now)).collect(),
         frame: &frame,
     };
     let status = if page.damage.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };

@@ -53,6 +53,7 @@ impl Scheme {
 pub enum Tab {
     Overview,
     Entries,
+    Trash,
     Cleanup,
     Doctor,
     /// None of them.

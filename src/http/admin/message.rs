@@ -29,6 +29,11 @@ pub enum Message {
     },
     Deleted(u64),
     Cleaned(u64),
+    GivenBack {
+        given: u64,
+        left: u64,
+    },
+    Forgotten(u64),
     /// The bytes have the sha256 that the entry says.
     Sound,
     /// The doctor has looked.
@@ -72,6 +77,8 @@ impl Message {
             }
             Self::Deleted(count) => format!("deleted.{count}"),
             Self::Cleaned(count) => format!("cleaned.{count}"),
+            Self::GivenBack { given, left } => format!("given.{given}.{left}"),
+            Self::Forgotten(count) => format!("forgotten.{count}"),
             Self::Sound => "sound".into(),
             Self::Examined => "examined".into(),
         }
@@ -95,6 +102,8 @@ impl Message {
             }
             ("deleted", &[count]) => Self::Deleted(count),
             ("cleaned", &[count]) => Self::Cleaned(count),
+            ("given", &[given, left]) => Self::GivenBack { given, left },
+            ("forgotten", &[count]) => Self::Forgotten(count),
             ("sound", []) => Self::Sound,
             ("examined", []) => Self::Examined,
             _ => return None,
@@ -104,7 +113,8 @@ impl Message {
     /// How it is meant.
     pub fn tone(&self) -> Tone {
         match self {
-            Self::Cached { failed: 1.., .. }
+            Self::GivenBack { left: 1.., .. }
+            | Self::Cached { failed: 1.., .. }
             | Self::Restored { damaged: 1.., .. }
             | Self::Restored { not_restored: 1.., .. } => Tone::Warning,
             Self::NothingSelected | Self::GoesOn | Self::LoggedOut | Self::Examined => Tone::Calm,
@@ -128,6 +138,8 @@ impl Message {
             }
             Self::Deleted(count) => (text.deleted)(count),
             Self::Cleaned(count) => (text.cleaned)(count),
+            Self::GivenBack { given, left } => (text.given_back)(given, left),
+            Self::Forgotten(count) => (text.forgotten)(count),
             Self::Sound => text.sound.into(),
             Self::Examined => text.examined.into(),
         }
@@ -169,6 +181,8 @@ mod tests {
             restored,
             Message::Deleted(7),
             Message::Cleaned(8),
+            Message::GivenBack { given: 1, left: 2 },
+            Message::Forgotten(9),
             Message::Sound,
             Message::Examined,
         ] {

@@ -24,6 +24,7 @@ mod query;
 mod selection;
 mod status;
 mod text;
+mod trash;
 
 use std::sync::Arc;
 
@@ -59,6 +60,8 @@ pub fn pages(site: Arc<Site>) -> Router {
         .route("/admin/entries/selected/", get(selection::confirm).post(selection::carry_out))
         .route("/admin/entries/{id}/", get(entry::page))
         .route("/admin/entries/{id}/verify", post(entry::verify))
+        .route("/admin/trash/", get(trash::page))
+        .route("/admin/trash/selected/", get(trash::confirm).post(trash::carry_out))
         .route("/admin/cleanup/", get(cleanup::page).post(cleanup::carry_out))
         .route("/admin/doctor/", get(doctor::page).post(doctor::again))
         .route("/admin/logout", post(login::log_out))

@@ -270,7 +270,7 @@ impl Wanted {
 }
 
 /// A text to look for; an empty one is none.
-fn part(name: &str, text: &Option<String>, most: usize) -> Result<Option<String>, Problem> {
+pub fn part(name: &str, text: &Option<String>, most: usize) -> Result<Option<String>, Problem> {
     let Some(text) = text.as_ref().filter(|text| !text.is_empty()) else { return Ok(None) };
     if text.len() > most {
         let detail = format!("{name}: {} bytes, and nothing is longer than {most}", text.len());

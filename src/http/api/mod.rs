@@ -10,6 +10,7 @@ mod content;
 pub(super) mod cursor;
 mod entries;
 mod flush;
+pub(super) mod former_cursor;
 mod jobs;
 pub mod life;
 mod metrics;
@@ -17,6 +18,8 @@ mod openapi;
 mod removal;
 mod restore;
 mod status;
+mod trash;
+pub(super) mod versions;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -77,6 +80,11 @@ fn call_routes() -> OpenApiRouter<Arc<Api>> {
         .with(routes!(restore::restore_one))
         .with(routes!(cleanup::cleanup))
         .with(routes!(flush::flush))
+        .with(routes!(versions::versions))
+        .with(routes!(versions::content))
+        .with(routes!(trash::list))
+        .with(routes!(trash::undelete))
+        .with(routes!(trash::forget))
 }
 
 /// Adds routes with and without the `/` at their end. A redirect from one to the other would turn a POST

@@ -68,8 +68,8 @@ impl Worker {
             .map_err(|reason| entry.unread(ReadError::Damaged(reason)))?;
         let mut draft = self.placer.draft(&entry.path).map_err(|error| entry.unplaced(error))?;
         let (store, remote) = (self.restore.store.as_ref(), self.restore.remote.as_ref());
-        let expected = (entry.file_size, digest);
-        let mut reader = Reader::of_chunks(store, remote, entry.id, entry.set, expected);
+        let (expected, row) = ((entry.file_size, digest), self.restore.shelf.row(entry.id));
+        let mut reader = Reader::of_chunks(store, remote, row, entry.set, expected);
         while let Some(piece) = reader.next().await.map_err(|error| entry.unread(error))? {
             draft.write_all(&piece).map_err(|error| entry.unplaced(error))?;
         }

@@ -194,9 +194,13 @@ impl Worker {
         let mut later = Later::default();
         let mut parts = Vec::new();
         let mut halt = None;
+        let wanted = self.restore.contents.clone();
         store
-            .fetch(&ids, &mut |row| {
-                if halt.is_none() {
+            .fetch_from(self.restore.shelf, &ids, &mut |row| {
+                let is_wanted = wanted.as_ref().is_none_or(|wanted| {
+                    wanted.get(&row.id).is_some_and(|sha256| sha256 == row.sha256)
+                });
+                if halt.is_none() && is_wanted {
                     match self.one(&row, &mut later) {
                         Ok(Some(file)) => written.push(file),
                         Ok(None) => {}

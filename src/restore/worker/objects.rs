@@ -70,8 +70,8 @@ impl Worker {
 
     /// Whether the bytes of an entry are elsewhere by now, or are others.
     async fn has_moved(&self, entry: &ObjectEntry) -> Result<bool, Halt> {
-        let store = self.restore.store.as_ref();
-        let still = still_at(store, entry.id, &entry.url, &entry.sha256).await;
+        let (store, row) = (self.restore.store.as_ref(), self.restore.shelf.row(entry.id));
+        let still = still_at(store, row, &entry.url, &entry.sha256).await;
         Ok(!still.map_err(Halt::Store)?)
     }
 

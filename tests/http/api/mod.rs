@@ -1,6 +1,7 @@
 //! The API: what the calls answer.
 
 mod content;
+mod history;
 mod runs;
 
 use imagecached::model::Digest;
@@ -227,6 +228,11 @@ fn the_description_is_that_of_the_routes() {
         "restore/",
         "cleanup/",
         "flush/",
+        "entries/{id}/versions/",
+        "versions/{id}/content",
+        "trash/",
+        "trash/{id}/",
+        "trash/{id}/undelete/",
     ] {
         expected.push(format!("{PREFIX}/{call}"));
     }

@@ -21,6 +21,7 @@ pub static ENGLISH: Texts = Texts {
     pages: "Pages",
     overview: "Overview",
     entries: "Entries",
+    trash: "Trash",
     cleanup: "Cleanup",
     doctor: "Doctor",
     language: "Language",
@@ -256,6 +257,38 @@ pub static ENGLISH: Texts = Texts {
     damaged_cure_disk: "Its file is on the disk: store it again.",
     damaged_cure: "Its file is not on a disk that this process sees. Bring a backup back, or delete the entry.",
     download: "Download",
+
+    versions: "Earlier contents",
+    versions_explained: "What this path had before, and what of it is in the trash.",
+    since: "From",
+    ended: "Until",
+    why: "Then",
+    why_replaced: "another content came",
+    why_deleted: "the app deleted it",
+    why_removed: "it was removed here, or by a cleanup",
+    download_version: |when| format!("Download the content that ended {when}"),
+    trash_explained: "What was deleted is kept here for a time; then it goes for good.",
+    trash_when: "Deleted",
+    trash_how: "How",
+    trash_empty: "The trash is empty.",
+    give_back: "Give back",
+    give_back_title: |selected| format!("Give {} back?", entries(selected)),
+    give_back_explained: "They are entries again, with everything that they had, and missing files are put \
+                          back. What has a new entry by now stays in the trash.",
+    give_back_button: |selected| format!("Give {} back", entries(selected)),
+    given_back: |given, left| match left {
+        0 => format!("{} given back.", entries(given)),
+        _ => format!(
+            "{} given back; {} stay in the trash, since their paths have a newer content.",
+            entries(given),
+            English.number(left)
+        ),
+    },
+    forget: "Delete for good",
+    forget_title: |selected| format!("Delete {} for good?", entries(selected)),
+    forget_explained: "These are the last copies that are kept. This cannot be undone.",
+    forget_button: |selected| format!("Delete {} for good", entries(selected)),
+    forgotten: |count| format!("{} deleted for good.", entries(count)),
 
     cleanup_explained: "Removes entries that nobody has used for long. A file that is on the disk counts as in \
                         use, and its entry stays.",

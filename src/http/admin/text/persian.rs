@@ -17,6 +17,7 @@ pub static PERSIAN: Texts = Texts {
     pages: "صفحه‌ها",
     overview: "نمای کلی",
     entries: "فایل‌ها",
+    trash: "زباله‌دان",
     cleanup: "پاک‌سازی",
     doctor: "عیب‌یابی",
     language: "زبان",
@@ -248,6 +249,38 @@ pub static PERSIAN: Texts = Texts {
     damaged_cure_disk: "خود فایل روی دیسک هست: آن را دوباره ذخیره کنید.",
     damaged_cure: "فایل روی دیسکی که این پردازه می‌بیند نیست. نسخهٔ پشتیبان را برگردانید یا این فایل را حذف کنید.",
     download: "دانلود",
+
+    versions: "محتواهای پیشین",
+    versions_explained: "آنچه این مسیر پیش‌تر داشته است، همراه با آنچه از آن در زباله‌دان است.",
+    since: "از",
+    ended: "تا",
+    why: "سپس",
+    why_replaced: "محتوای تازه‌ای آمد",
+    why_deleted: "برنامهٔ شما آن را حذف کرد",
+    why_removed: "از اینجا یا با پاک‌سازی حذف شد",
+    download_version: |when| format!("دانلود محتوایی که تا {when} بود"),
+    trash_explained: "فایل‌های حذف‌شده مدتی اینجا می‌مانند و سپس برای همیشه حذف می‌شوند.",
+    trash_when: "زمان حذف",
+    trash_how: "چگونه",
+    trash_empty: "زباله‌دان خالی است.",
+    give_back: "برگرداندن",
+    give_back_title: |selected| format!("{} برگردانده شود؟", files(selected)),
+    give_back_explained: "این فایل‌ها با همهٔ مشخصاتشان دوباره ذخیره‌شده به حساب می‌آیند و اگر روی دیسک نباشند سر \
+                          جایشان برمی‌گردند. آنچه مسیرش اکنون محتوای تازه‌ای دارد در زباله‌دان می‌ماند.",
+    give_back_button: |selected| format!("برگرداندن {}", files(selected)),
+    given_back: |given, left| match left {
+        0 => format!("{} برگردانده شد.", files(given)),
+        _ => format!(
+            "{} برگردانده شد؛ {} در زباله‌دان ماند، چون مسیرش محتوای تازه‌تری دارد.",
+            files(given),
+            files(left)
+        ),
+    },
+    forget: "حذف همیشگی",
+    forget_title: |selected| format!("{} برای همیشه حذف شود؟", files(selected)),
+    forget_explained: "این‌ها آخرین نسخه‌هایی است که نگه داشته شده است. این کار برگشت‌پذیر نیست.",
+    forget_button: |selected| format!("حذف همیشگی {}", files(selected)),
+    forgotten: |count| format!("{} برای همیشه حذف شد.", files(count)),
 
     cleanup_explained: "فایل‌هایی را که مدت‌هاست کسی سراغشان نرفته حذف می‌کند. فایلی که روی دیسک باشد در حال \
                         استفاده به حساب می‌آید و می‌ماند.",

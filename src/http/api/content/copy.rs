@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::http::{Problem, Site};
 use crate::model::entry::{CHUNK_BYTES, ChunkSet};
+use crate::model::version::PastRow;
 use crate::payload::damage::Reason;
 use crate::payload::{Expected, ReadError, Reader};
 
 /// What is to be copied.
 pub struct Copy {
     pub site: Arc<Site>,
-    pub id: i64,
+    pub row: PastRow,
     /// The chunks, if the bytes are there.
     pub chunks: Option<ChunkSet>,
     pub expected: Expected,
@@ -62,13 +63,19 @@ impl Out {
     }
 
     /// A problem while nothing was sent; later the connection is cut.
-    async fn fail(mut self, id: i64, error: ReadError) {
-        let problem = problem(id, error);
+    async fn fail(mut self, row: PastRow, error: ReadError) {
+        let problem = problem(row, error);
         if self.begun.is_some() {
             return self.begin(Err(problem));
         }
         let reason = &problem.detail;
-        tracing::warn!(event = "http_cut", id, reason, "a content is not sent to its end");
+        let id = row.id();
+        tracing::warn!(
+            event = "http_cut",
+            id,
+            reason,
+            "the content of {row} is not sent to its end"
+        );
         let _ = self.pieces.send(Err(io::Error::other(problem.detail))).await;
     }
 }
@@ -85,14 +92,14 @@ pub async fn copy(order: Copy, begun: oneshot::Sender<Result<(), Problem>>, piec
     match copied {
         Ok(true) => out.end().await,
         Ok(false) => {}
-        Err(error) => out.fail(order.id, error).await,
+        Err(error) => out.fail(order.row, error).await,
     }
 }
 
 /// Reads from the beginning, and verifies what is read to the end. `false`: the client has gone.
 async fn copy_read(order: &Copy, out: &mut Out) -> Result<bool, ReadError> {
     let site = &order.site;
-    let mut reader = Reader::open(&*site.store, site.remote.as_ref(), order.id).await?;
+    let mut reader = Reader::open_row(&*site.store, site.remote.as_ref(), order.row).await?;
     if reader.expected() != order.expected {
         return Err(ReadError::Replaced);
     }
@@ -140,19 +147,22 @@ fn cut(piece: Bytes, begins: u64, window: &Range<u64>) -> Option<Bytes> {
 }
 
 /// Why the bytes are not to be had, for the client.
-fn problem(id: i64, error: ReadError) -> Problem {
+fn problem(row: PastRow, error: ReadError) -> Problem {
     let again = std::time::Duration::from_secs(1);
     match error {
         ReadError::Damaged(reason) => {
-            let detail = format!(
-                "the entry {id} is damaged: {reason}; if the file is on a disk, store it again with \
-                 `imagecached cache PATH`"
-            );
+            let cure = match row {
+                PastRow::Entry(_) => {
+                    "; if the file is on a disk, store it again with `imagecached cache PATH`"
+                }
+                PastRow::Version(_) => "",
+            };
+            let detail = format!("{row} is damaged: {reason}{cure}");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
         }
-        ReadError::Removed => Problem::not_found(format!("the entry {id}")),
+        ReadError::Removed => Problem::not_found(row),
         ReadError::Replaced => {
-            let detail = format!("the entry {id} got another content just now; ask again");
+            let detail = format!("{row} got another content just now; ask again");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(again)
         }
         ReadError::Store(error) => error.into(),

@@ -1,4 +1,4 @@
-//! `GET entries/{id}/content`: the bytes of an entry.
+//! `GET entries/{id}/content`: the bytes of an entry. Those of a former one go the same way.
 //!
 //! Bytes that come with their row (up to 5 MiB as a rule) are verified before the first of them is sent: a
 //! damaged entry is a problem. Larger ones are verified while they pass, and the last piece is held back
@@ -27,6 +27,7 @@ use crate::http::api::content::copy::{Copy, copy};
 use crate::http::api::content::range::Wanted;
 use crate::http::api::entries::find;
 use crate::http::gate::headers::as_upload;
+use crate::model::version::PastRow;
 use crate::model::{Digest, Entry, UploadPath};
 
 /// Contents that are read at a time: each holds up to a few mebibytes.
@@ -104,21 +105,31 @@ pub async fn content(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let entry = find(&api.site, id).await?;
+    send(&api, &entry, PastRow::Entry(id), &method, &headers).await
+}
+
+/// Sends the bytes of a row, as far as the client wants them.
+pub async fn send(
+    api: &Api,
+    entry: &Entry,
+    row: PastRow,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     if !entry.has_data() {
         let path = &entry.original_path;
-        let detail = format!("the entry {id} ({path:?}) has no data: nobody has its bytes");
+        let detail = format!("{row} ({path:?}) has no data: nobody has its bytes");
         return Err(Problem::new(StatusCode::NOT_FOUND, detail));
     }
     let sha256: Digest = entry.sha256.parse().map_err(|_| {
-        let detail =
-            format!("the entry {id} is damaged: it has no valid sha256 to check its bytes by");
+        let detail = format!("{row} is damaged: it has no valid sha256 to check its bytes by");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     })?;
     let etag = format!("\"{sha256}\"");
-    if range::has(&headers, &etag) {
-        return Ok(described(StatusCode::NOT_MODIFIED.into_response(), &entry, &etag));
+    if range::has(headers, &etag) {
+        return Ok(described(StatusCode::NOT_MODIFIED.into_response(), entry, &etag));
     }
-    let window = match range::wanted(&headers, &etag, entry.file_size) {
+    let window = match range::wanted(headers, &etag, entry.file_size) {
         Wanted::All => None,
         Wanted::Part(window) => Some(window),
         Wanted::Nothing => {
@@ -130,12 +141,12 @@ pub async fn content(
             return Ok(refusal);
         }
     };
-    let body = match method {
+    let body = match *method {
         Method::HEAD => Body::empty(),
-        _ => api.body(&entry, sha256, window.clone(), is_look(&headers)).await?,
+        _ => api.body(entry, row, sha256, window.clone(), is_look(headers)).await?,
     };
     let status = if window.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-    let mut response = described((status, body).into_response(), &entry, &etag);
+    let mut response = described((status, body).into_response(), entry, &etag);
     let headers = response.headers_mut();
     let mut length = entry.file_size;
     if let Some(window) = window {
@@ -153,6 +164,7 @@ impl Api {
     async fn body(
         &self,
         entry: &Entry,
+        row: PastRow,
         sha256: Digest,
         window: Option<std::ops::Range<u64>>,
         is_look: bool,
@@ -168,13 +180,14 @@ impl Api {
         let (pieces, received) = mpsc::channel(1);
         let order = Copy {
             site: self.site.clone(),
-            id: entry.id,
+            row,
             chunks: entry.chunk_set,
             expected: (entry.file_size, sha256),
             window: window.unwrap_or(0..entry.file_size),
         };
         let path = UploadPath::parse(&entry.original_path).ok();
-        let path = path.filter(|_| !is_look && self.reading.is_news(entry.id));
+        let counts = row == PastRow::Entry(entry.id) && !is_look;
+        let path = path.filter(|_| counts && self.reading.is_news(entry.id));
         tokio::spawn(async move {
             let store = order.site.store.clone();
             copy(order, begun, pieces).await;

@@ -1,24 +1,36 @@
-//! `restore`: put missing files back and exit.
+//! `restore`: put missing files back and exit; with `--as-of`, those of a past state.
+
+mod past;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{output, progress};
+use crate::cli::{output, past_time, progress};
 use crate::daemon::summary::tell_restore;
-use crate::model::ByteSize;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
+use crate::model::version::Shelf;
+use crate::model::{ByteSize, Timestamp};
 use crate::restore::{self, PlanError, Report};
 use crate::store::{ListQuery, Sort};
+use crate::uploads::UploadDir;
 
 #[derive(Debug, Args)]
 pub struct Restore {
+    /// Give back what was there at this time, deleted files and former contents included: 2026-11-20,
+    /// "2026-11-20 14:00" (UTC), or 3d for three days ago
+    #[arg(long, value_name = "TIME", value_parser = past_time::parse, requires = "to")]
+    as_of: Option<Timestamp>,
+    /// New or empty directory for it, or the upload directory, where only what is missing is put back
+    #[arg(long, value_name = "DIR", requires = "as_of")]
+    to: Option<PathBuf>,
     /// Only show what would be restored
     #[arg(long)]
     dry_run: bool,
@@ -29,6 +41,10 @@ pub struct Restore {
 
 impl Restore {
     pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        if let (Some(time), Some(to)) = (self.as_of, &self.to) {
+            let wanted = past::Past { time, to, dry_run: self.dry_run, json: self.json };
+            return wanted.restore(context).await;
+        }
         let upload_dir =
             if self.dry_run { context.upload_dir()? } else { context.made_upload_dir()? };
         context.ready_store().await?;
@@ -41,18 +57,7 @@ impl Restore {
         }
         let counters = &context.health.counters;
         let total = plan.missing.len() as u64;
-        let restoring = restore::Restore {
-            store: context.store.clone(),
-            remote: context.remote.clone(),
-            workers: context.settings.database_connections as usize,
-            durable: context.durable(&upload_dir),
-            upload_dir,
-            patience: Some(context.settings.database_wait),
-            health: context.health.clone(),
-            on_restored: Arc::new(|_, _| {}),
-            gate: Arc::default(),
-            in_vain: HashMap::new(),
-        };
+        let restoring = restoring(context, upload_dir);
         let report = progress::during(
             "restoring",
             || Some(total),
@@ -67,27 +72,10 @@ impl Restore {
     }
 
     fn print_report(&self, plan: &Plan, report: &Report) -> Result<(), Failure> {
-        let Report { restored, bytes, kept, damaged, failed, left, .. } = report;
-        let refused = failed + plan.refused;
-        let present = plan.present + kept;
         if self.json {
-            return output::json(&json!({
-                "restored": restored,
-                "bytes": bytes,
-                "present": present,
-                "damaged": damaged,
-                "refused": refused,
-                "without_data": plan.without_data,
-                "left": left.len(),
-            }));
+            return output::json(&report_json(plan, report));
         }
-        let bytes = ByteSize(*bytes);
-        output::line(&format!(
-            "{restored} restored ({bytes}), {present} present, {damaged} damaged, \
-             {refused} refused, {} without data, {} left",
-            plan.without_data,
-            left.len()
-        ))
+        output::line(&report_line(plan, report))
     }
 
     async fn print_plan(&self, context: &Context, plan: &Plan) -> Result<(), Failure> {
@@ -124,6 +112,49 @@ impl Restore {
             plan.without_data
         ))
     }
+}
+
+/// A restore into this directory.
+fn restoring(context: &Context, upload_dir: UploadDir) -> restore::Restore {
+    restore::Restore {
+        store: context.store.clone(),
+        remote: context.remote.clone(),
+        workers: context.settings.database_connections as usize,
+        durable: context.durable(&upload_dir),
+        upload_dir,
+        patience: Some(context.settings.database_wait),
+        health: context.health.clone(),
+        on_restored: Arc::new(|_, _| {}),
+        gate: Arc::default(),
+        in_vain: HashMap::new(),
+        shelf: Shelf::Entries,
+        contents: None,
+    }
+}
+
+fn report_json(plan: &Plan, report: &Report) -> Value {
+    json!({
+        "restored": report.restored,
+        "bytes": report.bytes,
+        "present": plan.present + report.kept,
+        "damaged": report.damaged,
+        "refused": plan.refused + report.failed,
+        "without_data": plan.without_data,
+        "left": report.left.len(),
+    })
+}
+
+fn report_line(plan: &Plan, report: &Report) -> String {
+    format!(
+        "{} restored ({}), {} present, {} damaged, {} refused, {} without data, {} left",
+        report.restored,
+        ByteSize(report.bytes),
+        plan.present + report.kept,
+        report.damaged,
+        plan.refused + report.failed,
+        plan.without_data,
+        report.left.len()
+    )
 }
 
 impl From<PlanError> for Failure {
