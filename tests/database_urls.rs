@@ -188,6 +188,8 @@ const BAD: &[(&str, &str, &str)] = &[
     ("sqlite:///", "names no file", "sqlite:////"),
     ("sqlite:///C:/shop/db.sqlite3", "path of Windows", "sqlite:////"),
     ("sqlite:////tmp", "names a directory", "name of the file"),
+    // SQLAlchemy's way to give the passphrase of an encrypted file.
+    ("sqlite+pysqlcipher://:s3cret@/data/db.sqlite3", "passphrase", "encrypted files"),
     ("sqlite:////data/a%0Ab", "line break", "sqlite:////"),
 ];
 

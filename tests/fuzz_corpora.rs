@@ -19,7 +19,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// Has a target check an input, and tells which one it was if it fails.
-fn try_one(target: &str, check: fn(&[u8]), input: &[u8]) {
+fn try_one(target: &str, check: fuzz::Check, input: &[u8]) {
     if let Err(failed) = catch_unwind(AssertUnwindSafe(|| check(input))) {
         eprintln!("{target} fails with this input:\n{}", input.escape_ascii());
         resume_unwind(failed);

@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) {
         // Otherwise what follows is not where a URL has its password.
         let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let in_its_place = is_scheme && !user.contains(['/', '?', '#', ':', '@']);
-        if !in_its_place || user.contains(SECRET) || rest.contains(SECRET) {
+        if !in_its_place || [scheme, user, rest].iter().any(|part| part.contains(SECRET)) {
             return;
         }
         for password in [SECRET.to_owned(), format!("%41{SECRET}@#/?"), format!("{SECRET}%zz")] {

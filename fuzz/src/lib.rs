@@ -13,8 +13,11 @@ pub mod settings;
 pub mod upload_path;
 pub mod values;
 
+/// Asserts what must hold of an input.
+pub type Check = fn(&[u8]);
+
 /// Every target by its name, which is that of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("base64_payload", base64_payload::check),
     ("database_url", database_url::check),
     ("http_request", http_request::check),

@@ -7,8 +7,11 @@ use imagecached::remote::{self, Remote};
 
 use super::SECRET;
 
-/// A store of every kind, and what all of its URLs begin with.
-static STORES: LazyLock<Vec<(Arc<dyn Remote>, Vec<String>)>> = LazyLock::new(|| {
+/// A store, and what its URLs begin with.
+type Store = (Arc<dyn Remote>, Vec<String>);
+
+/// A store of every kind.
+static STORES: LazyLock<Vec<Store>> = LazyLock::new(|| {
     let options = [
         ("aws_region", "us-east-1"),
         ("aws_access_key_id", "key"),

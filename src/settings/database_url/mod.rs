@@ -119,6 +119,9 @@ pub fn redact(text: &str) -> String {
     let Ok((product, rest)) = scheme(text) else { return hidden() };
     let (name, _) = text.split_once(':').unwrap_or((text, ""));
     if product == Product::Sqlite {
+        if sqlite::has_login(rest) {
+            return hidden();
+        }
         let (path, query) = rest.split_once('?').map_or((rest, ""), |(path, _)| (path, "?…"));
         return format!("{name}:{path}{query}");
     }

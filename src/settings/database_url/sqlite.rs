@@ -10,8 +10,21 @@ use crate::model::Target;
 const CURE: &str = "write sqlite:////path/to/file.sqlite3 (four slashes: an absolute path) \
                     or sqlite://./file.sqlite3 (from the working directory)";
 
+/// Whether there is a login where other URLs have theirs, as in SQLAlchemy's `sqlite+pysqlcipher://:passphrase@/file`:
+/// a passphrase is no part of a file's name, and must not be shown as one.
+pub(super) fn has_login(rest: &str) -> bool {
+    let before_path = rest.strip_prefix("//").and_then(|rest| rest.split('/').next());
+    before_path.is_some_and(|login| login.contains(':') && login.contains('@'))
+}
+
 /// Reads what follows `sqlite:`.
 pub(super) fn parse(rest: &str, working_dir: &Path) -> Result<Understood, UrlError> {
+    if has_login(rest) {
+        return Err(UrlError::new(
+            "has a login or a passphrase, which a plain SQLite file has not",
+            format!("encrypted files cannot be used: {CURE}"),
+        ));
+    }
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = percent_decode_str(path)
         .decode_utf8()
