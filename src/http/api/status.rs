@@ -62,6 +62,8 @@ pub struct Daemon {
     /// Files to restore; null before there is a plan.
     pub restore_planned: Option<u64>,
     pub restore_finished: bool,
+    /// What the restore at the start has left undone and why it stopped, if it has; it is tried again.
+    pub restore_stopped: Option<String>,
     /// Why deletes were not taken for meant, the last time since the start.
     pub delete_brake: Option<String>,
     pub last_errors: Vec<Fault>,
@@ -167,6 +169,7 @@ fn daemon(guard: &dyn Guard, health: &Health) -> Daemon {
         delete_brake: health.delete_brake(),
         restore_planned: state.restore_planned,
         restore_finished: state.restore_finished,
+        restore_stopped: health.restore_stopped(),
         last_errors: faults(health),
         verify: health.verified().map(Verifying::from),
     }

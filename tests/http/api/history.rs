@@ -12,6 +12,8 @@ fn with_history() -> Server {
     let server = with_files(&[], &[]);
     server.sandbox.block_on(async {
         let store = server.sandbox.database.open_keeping(9);
+        // The server may be about to.
+        store.migrate().await.unwrap();
         let path = UploadPath::parse("shop/a.txt").unwrap();
         for bytes in [&b"first"[..], b"second", b"third"] {
             let size = bytes.len() as u64;
