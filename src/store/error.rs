@@ -119,7 +119,7 @@ pub(super) fn is_cut(error: &sqlx::Error) -> bool {
         sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => match vendor(&**error) {
             Vendor::Postgres(state) => {
-                state.starts_with("08") || matches!(state, "57P01" | "57P02" | "57P05")
+                state.starts_with("08") || matches!(state, "25P03" | "57P01" | "57P02" | "57P05")
             }
             // The server is shutting down; the connection was killed.
             Vendor::MySql(number) => matches!(number, 1053 | 1927 | 4031),
@@ -202,6 +202,8 @@ fn postgres(state: &str) -> Trouble {
         // `3D000`, no such database, is an operator's matter as well.
         "42501" | "3D000" => Trouble::Denied,
         "42P01" | "42703" | "3F000" => Trouble::Schema,
+        // The server has ended a transaction that stood still.
+        "25P03" => Trouble::Away,
         // The program's limits: a statement or value that is too large.
         "54000" | "53400" => Trouble::Value,
         _ => match state.get(..2) {
@@ -255,6 +257,7 @@ mod tests {
             ("42P01", Trouble::Schema),
             ("22021", Trouble::Value),
             ("57P03", Trouble::Away),
+            ("25P03", Trouble::Away),
             ("XX000", Trouble::Other),
             ("", Trouble::Other),
         ] {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, Database, Pool, Result, SqlSafeStr, Transaction};
+use sqlx::{Connection, Database, Pool, Result, SqlSafeStr, SqlStr, Transaction};
 
 use crate::store::error::{is_conflict, is_cut, is_full_house};
 
@@ -32,19 +32,19 @@ where
 /// Begins a transaction. Idle connections that a server or a proxy has cut meanwhile are passed over:
 /// each fails at once and is thrown away, and the last resort is a new one.
 pub(super) async fn begin<DB: Database>(pool: &Pool<DB>) -> Result<Transaction<'static, DB>> {
-    begin_with(pool, "BEGIN").await
+    begin_with(pool, "BEGIN".into_sql_str()).await
 }
 
 /// As [`begin`], with a statement of its own.
 pub(super) async fn begin_with<DB: Database>(
     pool: &Pool<DB>,
-    statement: &'static str,
+    statement: SqlStr,
 ) -> Result<Transaction<'static, DB>> {
     let mut passed = 0;
     loop {
         // As `Pool::begin_with` does it, with a connection of our choice. A statement that is slow is waited for.
         let begun = match acquire(pool).await {
-            Ok(connection) => Transaction::begin(connection, Some(statement.into_sql_str())).await,
+            Ok(connection) => Transaction::begin(connection, Some(statement.clone())).await,
             Err(error) => Err(error),
         };
         match begun {

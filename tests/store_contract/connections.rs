@@ -1,6 +1,7 @@
 //! Two instances, cut connections, poolers, and errors that tell where.
 
 use super::*;
+use crate::support::proxy::Proxy;
 
 /// A put compares the rows that it finds: while another put is about to change them, it has to wait.
 pub async fn put_waits_for_a_put_under_way(store: &dyn Store, database: &Database) {
@@ -103,6 +104,48 @@ async fn the_removal_of_a_large_set_may_take_longer_than_a_call() {
     store.close().await;
     patient.close().await;
     database.remove().await;
+}
+
+/// A network that forgets a connection without a word leaves its transaction to the server, with all that it has
+/// locked: who stores under the same paths waits for the end of it, and no longer.
+#[tokio::test]
+async fn what_a_lost_client_has_locked_is_free_again() {
+    for kind in [Kind::Postgres, Kind::PgBouncer, Kind::MariaDb] {
+        let database = Database::fresh(kind).await;
+        let near = database.open();
+        near.migrate().await.unwrap();
+        near.put(&[entry("a", b"old", 1), entry("b", b"old", 1)]).await.unwrap();
+        let (Target::Postgres(url) | Target::MySql(url)) = &database.target else { unreachable!() };
+        let proxy = Proxy::new(url);
+        let far = match kind {
+            Kind::MariaDb => Target::MySql(proxy.url().to_owned()),
+            _ => Target::Postgres(proxy.url().to_owned()),
+        };
+        let options = Options {
+            connections: 1,
+            acquire_timeout: Duration::from_secs(30),
+            call_timeout: Duration::from_secs(3),
+            versions: 0,
+        };
+        let lost = store::open(&far, &options).unwrap();
+        // It has got the one row, and is to get the other when its client is lost already.
+        let other = database.open_transaction().await;
+        let other = other.run("UPDATE image_cache SET mode = 1 WHERE original_path = 'b'").await;
+        let news = [entry("a", b"new", 1), entry("b", b"new", 1)];
+        let mut put = lost.put(&news);
+        tokio::select! {
+            done = &mut put => panic!("{done:?} while another held a row"),
+            () = database.until_somebody_waits() => {}
+        }
+        proxy.fall_silent();
+        other.commit().await;
+        assert_eq!(put.await.unwrap_err().trouble, Trouble::Away);
+        assert_eq!(near.put(&news).await.unwrap(), [true, true], "{kind:?}");
+        lost.close().await;
+        near.close().await;
+        drop(proxy);
+        database.remove().await;
+    }
 }
 
 /// PgBouncer gives a restarted client server connections on which its predecessor has worked, and

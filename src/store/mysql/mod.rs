@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder, Row};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, QueryBuilder, Row, SqlSafeStr, SqlStr,
+};
 use tokio::sync::OnceCell;
 
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow, NewEntry};
@@ -39,8 +41,25 @@ const IDLE: Duration = Duration::from_secs(600);
 /// What a statement takes in a packet beside its payloads.
 const PACKET_MARGIN: usize = 16 << 10;
 
-/// Strict: a value that does not fit is refused, never cut.
-const SQL_MODE: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+/// How a session is made.
+///
+/// - Strict: a value that does not fit is refused, never cut.
+/// - A client that the network has lost holds its locks for as long as the server takes it for alive, eight
+///   hours by default, and nobody else stores under the same paths. So the server ends a transaction that
+///   nobody goes on with after twice the limit of a call: our own side has given up by then. Only MariaDB can
+///   tell such a transaction from a session that idles; MySQL ends both, after a little more than the
+///   pool keeps a connection for.
+/// - Who waits for such a lock gives up as soon.
+fn session(call_timeout: Duration) -> SqlStr {
+    let limit = (2 * call_timeout).as_secs().max(1);
+    let idle = IDLE.as_secs() + 60;
+    let statement = format!(
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
+            innodb_lock_wait_timeout = {limit}, wait_timeout = LEAST(@@SESSION.wait_timeout, {idle})
+            /*M!100300 , idle_transaction_timeout = {limit} */"
+    );
+    AssertSqlSafe(statement).into_sql_str()
+}
 
 /// The store in MySQL or MariaDB.
 #[derive(Debug)]
@@ -94,14 +113,16 @@ impl MySql {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", connect.get_host(), connect.get_port()),
         };
+        let settings = session(options.call_timeout);
         let pool = MySqlPoolOptions::new()
             .max_connections(options.connections.max(1))
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(IDLE)
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SQL_MODE).await.map(|_| ()) })
+            .after_connect(move |connection, _| {
+                let settings = settings.clone();
+                Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
             })
             .connect_lazy_with(connect.clone());
         Ok(Self { pool, connect, place, max_packet: OnceCell::new(), versions: options.versions })

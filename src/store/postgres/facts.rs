@@ -4,7 +4,6 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Result, Row};
 
 use crate::store::ServerFacts;
 use crate::store::postgres::{Postgres, query, schema};
-use crate::store::retry::begin;
 
 /// What this program does to its tables.
 const NEEDED: &str = "SELECT r || ' on ' || t FROM
@@ -32,7 +31,7 @@ const SERVER: &str = "SELECT 'PostgreSQL ' || current_setting('server_version'),
 impl Postgres {
     pub(super) async fn facts_once(&self) -> Result<ServerFacts> {
         let schema = (self.version_once().await?, schema::LATEST);
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let server = query(SERVER).fetch_one(&mut *unit).await?;
         let missing = query(NEEDED).fetch_all(&mut *unit).await?;
         unit.commit().await?;

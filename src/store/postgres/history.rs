@@ -15,7 +15,7 @@ use crate::store::past::Choice;
 use crate::store::postgres::read::{fetched_from, micros, place};
 use crate::store::postgres::{Postgres, ledger, query, write};
 use crate::store::put::LetGo;
-use crate::store::retry::{begin, unit};
+use crate::store::retry::unit;
 use crate::store::{Fetched, StoreError, rows};
 
 /// What an entry and a version have in common, but for their id and `last_accessed`.
@@ -61,7 +61,7 @@ impl Postgres {
         let look = "SELECT id, sha256 FROM image_cache WHERE id = ANY($1)
             ORDER BY original_path FOR UPDATE";
         let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found = query(look).bind(ids).fetch_all(&mut *unit).await?;
         let ids = rows::leaving(&found, entries)?;
         keep(&mut unit, &ids, Why::Trash(by)).await?;
@@ -87,7 +87,7 @@ impl Postgres {
             "DELETE FROM image_cache_history WHERE id = ANY($1) AND original_path = ANY($2)";
         let look = "SELECT original_path, id FROM image_cache WHERE original_path = ANY($1)";
         let texts: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found =
             query(newest).bind(&texts).bind(Which::Trash.words()).fetch_all(&mut *unit).await?;
         let ids: Vec<i64> = found.iter().map(|row| row.try_get(0)).collect::<Result<_>>()?;
@@ -107,7 +107,7 @@ impl Postgres {
     ) -> Result<Vec<i64>> {
         let sql = "SELECT id FROM image_cache_history WHERE why = ANY($1)
             AND ended_at < now() - interval '1 microsecond' * $2 LIMIT $3";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found = query(sql)
             .bind(which.words())
             .bind(age_micros(age) as f64)
@@ -121,7 +121,7 @@ impl Postgres {
     pub(super) async fn forget_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
         let sql = "DELETE FROM image_cache_history WHERE id = ANY($1)
             RETURNING chunk_set, sha256, image_url, file_size";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;
         let let_go = rows::let_go(&rows);
         write::remove_loose(&mut unit, &let_go.sets).await?;
@@ -158,7 +158,7 @@ impl Postgres {
         if wanted.limit.is_some() {
             sql.push(" LIMIT ").push_bind(wanted.rows());
         }
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found = sql.build().persistent(false).fetch_all(&mut *unit).await?;
         unit.commit().await?;
         Ok(rows::history_page(&found, wanted.limit))
@@ -167,7 +167,7 @@ impl Postgres {
     async fn history_totals_once(&self) -> Result<HistoryTotals> {
         let sql = "SELECT why, count(*), sum(file_size)::bigint
             FROM image_cache_history GROUP BY why";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found = query(sql).fetch_all(&mut *unit).await?;
         unit.commit().await?;
         rows::history_totals(&found)
@@ -206,7 +206,7 @@ impl Postgres {
             " > $1 ORDER BY original_path"
         );
         let mut choice = Choice::new(time, each);
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let mut found = query(sql).bind(time.0).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {
             if let Ok(row) = rows::past_candidate(&row) {

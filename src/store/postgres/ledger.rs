@@ -10,7 +10,7 @@ use crate::model::{Digest, Timestamp};
 use crate::store::StoreError;
 use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal, in_order, named};
 use crate::store::postgres::{Postgres, query, read::micros};
-use crate::store::retry::{begin, unit};
+use crate::store::retry::unit;
 use crate::store::rows;
 
 /// Notes objects as loose, in the transaction that takes the last entry from them.
@@ -38,7 +38,7 @@ pub(super) async fn forget_claims(connection: &mut PgConnection) -> Result<()> {
 
 impl Postgres {
     async fn identity_once(&self) -> Result<Option<String>> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query("SELECT name FROM image_cache_identity").fetch_optional(&mut *unit).await?;
         unit.commit().await?;
         row.map(|row| row.try_get(0)).transpose()
@@ -48,7 +48,7 @@ impl Postgres {
         // A provider may keep it to itself.
         let may = "SELECT coalesce(has_function_privilege(
             to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false)";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let mut told = String::new();
         if query(may).fetch_one(&mut *unit).await?.try_get(0)? {
             let sql = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
@@ -61,7 +61,7 @@ impl Postgres {
     async fn announce_claim(&self, content: Digest, claim: Claim) -> Result<()> {
         let sql = "INSERT INTO image_cache_claim (id, content) VALUES ($1, $2)
             ON CONFLICT (id) DO NOTHING";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         query(sql).bind(claim.0).bind(content.to_string()).execute(&mut *unit).await?;
         unit.commit().await
     }
@@ -72,7 +72,7 @@ impl Postgres {
         let sql = "SELECT EXISTS (SELECT 1 FROM image_cache_claim WHERE id = $1)
             AND NOT EXISTS (SELECT 1 FROM image_cache_loose_object
                 WHERE content = $2 AND removing_since IS NOT NULL)";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query(sql).bind(claim.0).bind(content.to_string()).fetch_one(&mut *unit).await?;
         let stands: bool = row.try_get(0)?;
         if !stands {
@@ -83,13 +83,13 @@ impl Postgres {
     }
 
     async fn release_once(&self, claim: Claim) -> Result<()> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         withdraw(&mut unit, claim).await?;
         unit.commit().await
     }
 
     async fn loosen_once(&self, objects: &[(Digest, String)]) -> Result<()> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         loosen(&mut unit, objects).await?;
         unit.commit().await
     }
@@ -102,7 +102,7 @@ impl Postgres {
                 OR removing_since < now() - interval '1 hour'
             ORDER BY image_cache_loose_object.since LIMIT $1"
         );
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found = query(sql).bind(i64::from(most)).fetch_all(&mut *unit).await?;
         unit.commit().await?;
         found.iter().filter_map(|row| rows::loose_object(row).transpose()).collect()
@@ -117,7 +117,7 @@ impl Postgres {
             " = $2 AND coalesce(removing_since < now() - interval '1 hour', true) RETURNING ",
             micros!("removing_since")
         );
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query(sql)
             .bind(object.content.to_string())
             .bind(object.since.0)
@@ -155,7 +155,7 @@ impl Postgres {
             " = $2"
         );
         let content = object.content.to_string();
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query(look)
             .bind(&content)
             .bind(object.since.0)
@@ -185,7 +185,7 @@ impl Postgres {
             micros!("since"),
             " = $2"
         );
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         query(sql)
             .bind(object.content.to_string())
             .bind(object.since.0)

@@ -6,7 +6,6 @@ use sqlx::{QueryBuilder, Result};
 use crate::store::listing::Basis;
 use crate::store::postgres::read::{micros, place};
 use crate::store::postgres::{Postgres, query};
-use crate::store::retry::begin;
 use crate::store::rows;
 use crate::store::{Growth, ListQuery, Page, Sort, Totals};
 
@@ -123,7 +122,7 @@ fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::Postgres> {
 
 impl Postgres {
     pub(super) async fn page_once(&self, wanted: &ListQuery) -> Result<Page> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let basis = wanted.basis();
         let mut select = page(wanted, basis);
         let found = select.build().persistent(false).fetch_all(&mut *unit).await?;
@@ -143,7 +142,7 @@ impl Postgres {
                 FROM image_cache WHERE created_at >= (SELECT date_trunc('day', now() AT TIME ZONE 'UTC')
                     AT TIME ZONE 'UTC' - interval '1 day' * $1) AND isfinite(created_at)
             ) entry GROUP BY day ORDER BY day";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let found = query(sql).bind(f64::from(days)).fetch_all(&mut *unit).await?;
         unit.commit().await?;
         found.iter().map(rows::growth).collect()
@@ -157,7 +156,7 @@ impl Postgres {
                 pg_total_relation_size('image_cache') + pg_total_relation_size('image_cache_chunk')
                 + pg_total_relation_size('image_cache_loose_object')
             FROM image_cache";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query(sql).fetch_one(&mut *unit).await?;
         unit.commit().await?;
         rows::totals(&row)

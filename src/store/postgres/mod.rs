@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, SqlStr, Transaction};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
@@ -27,7 +27,7 @@ use crate::model::version::{Leaving, Trash, Undeleted};
 use crate::store::error::{StoreError, judge_schema};
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
-use crate::store::retry::{answers, unit};
+use crate::store::retry::{answers, begin_with, unit};
 use crate::store::units::Units;
 use crate::store::{
     Fetched, Growth, ListQuery, Options, Page, Relocation, ServerFacts, Store, Stored, Totals,
@@ -44,8 +44,23 @@ pub(super) struct Postgres {
     connect: PgConnectOptions,
     /// Host and port, for people.
     place: String,
+    /// Begins a transaction: see [`beginning`].
+    begin: SqlStr,
     /// Most versions that are kept of each path.
     versions: u32,
+}
+
+/// How a transaction begins: with limits that hold for it alone, so that a pooler may share the session.
+///
+/// A client that the network has lost holds its locks for as long as the server takes it for alive, hours by
+/// default, and nobody else stores under the same paths. So the server ends what nobody goes on with. Twice the
+/// limit of a call: our own side has given up by then.
+fn beginning(call_timeout: Duration) -> SqlStr {
+    let limit = (2 * call_timeout).as_millis().min(i32::MAX as u128);
+    let statement = format!(
+        "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {limit}; SET LOCAL lock_timeout = {limit}"
+    );
+    AssertSqlSafe(statement).into_sql_str()
 }
 
 /// A statement without a name on the server, so that it may run on any server connection.
@@ -77,7 +92,13 @@ impl Postgres {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
             .connect_lazy_with(connect.clone());
-        Ok(Self { pool, connect, place, versions: options.versions })
+        let begin = beginning(options.call_timeout);
+        Ok(Self { pool, connect, place, begin, versions: options.versions })
+    }
+
+    /// Begins a transaction.
+    async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
+        begin_with(&self.pool, self.begin.clone()).await
     }
 
     /// Puts the outcome of a unit of work into the store's terms.

@@ -9,7 +9,6 @@ use crate::model::UploadPath;
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow};
 use crate::store::postgres::{Postgres, query};
 use crate::store::put::Known;
-use crate::store::retry::begin;
 use crate::store::rows;
 use crate::store::{Fetched, Stored};
 
@@ -101,7 +100,7 @@ impl Postgres {
             " <> 0)::int::bigint
              FROM image_cache ORDER BY updated_at DESC, id DESC"
         );
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let mut found = query(sql).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {
             each(rows::index_row(&row));
@@ -115,7 +114,7 @@ impl Postgres {
         paths: &[UploadPath],
     ) -> Result<HashMap<UploadPath, Stored>> {
         let texts: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let mut known = known(&mut unit, &texts).await?;
         unit.commit().await?;
         let stored = |path: &UploadPath| {
@@ -125,7 +124,7 @@ impl Postgres {
     }
 
     pub(super) async fn read_chunk_once(&self, set: ChunkSet, seq: u32) -> Result<Option<Vec<u8>>> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query("SELECT data FROM image_cache_chunk WHERE chunk_set = $1 AND seq = $2")
             .bind(set.0)
             .bind(i64::from(seq))
@@ -141,7 +140,7 @@ impl Postgres {
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<()> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let mut found = query(sql).bind(ids).bind(CHUNK_BYTES as i64).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {
             each(rows::fetched(&row)?);

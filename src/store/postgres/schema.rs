@@ -4,7 +4,6 @@ use sqlx::{Executor, Result, Row};
 
 use crate::store::ledger::fresh_identity;
 use crate::store::postgres::{Postgres, query};
-use crate::store::retry::begin;
 
 /// Every step ever made, in order; a step is never changed once it is released.
 const STEPS: [&str; 4] = [
@@ -48,14 +47,14 @@ async fn has_identity(connection: &mut sqlx::PgConnection) -> Result<bool> {
 
 impl Postgres {
     pub(super) async fn version_once(&self) -> Result<Option<i64>> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let version = version(&mut unit).await?;
         unit.commit().await?;
         Ok(version)
     }
 
     pub(super) async fn is_upgrading_once(&self) -> Result<bool> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let row = query(IS_AT_WORK).bind(LOCK).fetch_one(&mut *unit).await?;
         unit.commit().await?;
         row.try_get(0)
@@ -63,7 +62,7 @@ impl Postgres {
 
     /// All steps that are missing, in one transaction: DDL is undone with it, and its lock ends with it.
     pub(super) async fn migrate_once(&self) -> Result<(i64, i64)> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *unit).await?;
         let before = version(&mut unit).await?;
         if before.is_none() {

@@ -8,7 +8,6 @@ use crate::model::version::Why;
 use crate::store::postgres::{Postgres, history, ledger, query, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
-use crate::store::retry::begin;
 use crate::store::{Relocation, Touch, rows};
 
 /// So often a put begins again because others have come first to its paths; the next time it knows them.
@@ -147,7 +146,7 @@ impl Postgres {
         ordered.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
         let mut plan = put::plan(&ordered, &known, self.versions > 0);
         if !insert_rows(&mut unit, &plan.new, true).await? {
@@ -179,7 +178,7 @@ impl Postgres {
     pub(super) async fn relocate_once(&self, relocation: &Relocation) -> Result<Moved> {
         let sql =
             "UPDATE image_cache SET image_url = $1, chunk_set = $2, image_data = $3 WHERE id = $4";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let known = read::known_by_id(&mut unit, relocation.id).await?;
         let plan = relocate::plan(relocation, known.as_ref());
         if let relocate::Plan::Write { set, object, .. } = &plan {
@@ -204,14 +203,14 @@ impl Postgres {
             .iter()
             .map(|touch| (touch.path.as_str(), touch.mtime_ns, touch.mode, None))
             .collect();
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         write_looks(&mut unit, &looks).await?;
         unit.commit().await
     }
 
     pub(super) async fn accessed_once(&self, paths: &[UploadPath]) -> Result<()> {
         let paths: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         query("UPDATE image_cache SET last_accessed = now() WHERE original_path = ANY($1)")
             .bind(paths)
             .execute(&mut *unit)
@@ -227,7 +226,7 @@ impl Postgres {
     ) -> Result<()> {
         let sql = "INSERT INTO image_cache_chunk (chunk_set, seq, data) VALUES ($1, $2, $3)
             ON CONFLICT (chunk_set, seq) DO UPDATE SET data = excluded.data, created_at = now()";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         for (seq, chunk) in (first..).zip(chunks) {
             query(sql).bind(set.0).bind(i64::from(seq)).bind(chunk).execute(&mut *unit).await?;
         }
@@ -240,7 +239,7 @@ impl Postgres {
             AND seq IN (SELECT seq FROM image_cache_chunk WHERE chunk_set = $1 LIMIT $2)
             AND NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = $1)
             AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = $1)";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let removed =
             query(sql).bind(set.0).bind(i64::from(CHUNKS_AT_ONCE)).execute(&mut *unit).await?;
         unit.commit().await?;
@@ -254,7 +253,7 @@ impl Postgres {
             WHERE NOT EXISTS (SELECT 1 FROM image_cache e WHERE e.chunk_set = c.chunk_set)
             AND NOT EXISTS (SELECT 1 FROM image_cache_history h WHERE h.chunk_set = c.chunk_set)
             GROUP BY chunk_set HAVING max(created_at) < now() - interval '1 day'";
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         ledger::forget_claims(&mut unit).await?;
         let rows = query(sql).fetch_all(&mut *unit).await?;
         unit.commit().await?;
@@ -264,7 +263,7 @@ impl Postgres {
     /// Removes entries and the first rows of their chunk sets; returns how many entries, and the
     /// sets that have more rows.
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
-        let mut unit = begin(&self.pool).await?;
+        let mut unit = self.begin().await?;
         let sql = "DELETE FROM image_cache WHERE id = ANY($1)
             RETURNING chunk_set, sha256, image_url, file_size";
         let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;

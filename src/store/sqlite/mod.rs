@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Transaction};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
@@ -117,7 +117,7 @@ impl Sqlite {
     async fn write(&self) -> sqlx::Result<Writing<'_>> {
         let turn = self.writer.lock().await;
         tokio::time::sleep_until(*turn).await;
-        let mut unit = begin_with(&self.pool, "BEGIN IMMEDIATE").await?;
+        let mut unit = begin_with(&self.pool, "BEGIN IMMEDIATE".into_sql_str()).await?;
         let ours = self.ours.load(Ordering::Relaxed) && !schema::is_shared(&mut unit).await?;
         Ok(Writing { unit, turn, began: Instant::now(), ours })
     }
