@@ -128,6 +128,8 @@ impl Server {
                     format!("unix_socket_directories={directory}"),
                     "shared_buffers=32MB".to_owned(),
                     "max_wal_size=256MB".to_owned(),
+                    // What a killed server has written is in the system's cache, and that lives on.
+                    "fsync=off".to_owned(),
                 ] {
                     command.args(["-c", &setting]);
                 }

@@ -7,6 +7,7 @@
 
 mod due;
 mod line;
+mod passing;
 mod questions;
 mod sign;
 
@@ -17,6 +18,7 @@ pub use due::{Due, Rules, Writers};
 pub use sign::{Outcome, Sign};
 
 use crate::model::settle::line::{Line, Place};
+use crate::model::settle::passing::is_passing;
 use crate::model::{FileStat, UploadPath};
 
 /// How long a file that was created, linked or changed its mode waits for its close-write. Long
@@ -76,8 +78,12 @@ impl Settle {
 
     /// Takes notice of a file. Returns false when there is no room: a scan has to find it later.
     pub fn note(&mut self, path: UploadPath, sign: Sign, now: Instant) -> bool {
-        let delay =
-            if sign == Sign::Touched && !self.hurrying { TOUCH_DELAY } else { Duration::ZERO };
+        let delay = match sign {
+            _ if self.hurrying => Duration::ZERO,
+            _ if is_passing(&path) => self.rules.quiet,
+            Sign::Touched => TOUCH_DELAY,
+            _ => Duration::ZERO,
+        };
         let full = self.is_full();
         match self.files.get_mut(&path) {
             Some(file) => match &mut file.stage {
@@ -275,6 +281,15 @@ mod tests {
         settle.note(path("a"), Sign::Touched, now);
         assert_eq!(settle.next_due(), Some(now + TOUCH_DELAY));
         assert!(settle.next(now + TOUCH_DELAY).is_some());
+    }
+
+    #[test]
+    fn a_passing_name_is_waited_for_unless_time_is_short() {
+        let (mut settle, now) = settle();
+        settle.note(path(".a.jpg.Xy12zW"), Sign::Closed, now);
+        assert_eq!(settle.next_due(), Some(now + RULES.quiet));
+        settle.hurry(now);
+        assert!(settle.next(now).is_some());
     }
 
     #[test]
