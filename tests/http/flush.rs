@@ -18,8 +18,8 @@ use imagecached::uploads::UploadDir;
 use sqlx::Connection;
 
 use crate::namespace::with_limit;
-use crate::own_postgres::OwnPostgres;
 use crate::support::database::Kind;
+use crate::support::own_postgres::OwnPostgres;
 use crate::support::program::Sandbox;
 
 const LONG: Duration = Duration::from_secs(100);
@@ -236,7 +236,7 @@ fn a_run_of_cache_all_counts_its_own_files_beside_the_watcher() {
 #[test]
 fn a_database_that_is_stopped_is_told_with_names_and_all_is_safe_once_it_is_back() {
     let mut sandbox = Sandbox::new(Kind::Sqlite);
-    let mut server = OwnPostgres::start(&sandbox);
+    let mut server = OwnPostgres::start();
     sandbox.database.target = Target::Postgres(server.url());
     let here = daemon(&sandbox);
     sandbox.write("before.jpg", b"before");
@@ -253,7 +253,7 @@ fn a_database_that_is_stopped_is_told_with_names_and_all_is_safe_once_it_is_back
         named.sort_unstable();
         assert!(!flushed.is_safe() && flushed.unsaved == 2, "{flushed:?}");
         assert_eq!(named, during, "{flushed:?}");
-        server.start_again(&sandbox);
+        server.start_again();
         let flushed = here.flush(&sandbox, LONG);
         assert!(flushed.is_safe(), "{flushed:?}");
         assert_eq!(here.entries(&sandbox), 1 + 2 * (round + 1));

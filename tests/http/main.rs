@@ -9,7 +9,6 @@ mod load;
 mod metrics;
 #[path = "../support/namespace.rs"]
 mod namespace;
-mod own_postgres;
 mod schema;
 mod server;
 mod start;

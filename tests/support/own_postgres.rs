@@ -1,92 +1,132 @@
-//! A PostgreSQL of a test's own, on a small disk: what fills up there is nobody else's.
+//! A PostgreSQL server that belongs to one test, which may stop it, start it again, or fill its disk.
+//!
+//! It is reached by a socket in a directory of its own, so that it has no port that somebody else could
+//! take while it is stopped.
 
-use std::fs;
-use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
 
 use super::program::{send, wait_until};
 use super::small_disk::SmallDisk;
 
-pub struct OwnPostgres {
-    server: Child,
-    port: u16,
-    /// The write-ahead log, on an ordinary disk.
-    _log: tempfile::TempDir,
+pub struct OwnPostgres<'disk> {
+    /// Socket, log, and what is not on the small disk.
+    directory: TempDir,
+    data: PathBuf,
+    disk: Option<&'disk SmallDisk>,
+    process: Option<Child>,
 }
 
-impl OwnPostgres {
-    /// With its tables on the small disk. The write-ahead log is on another one: a server that cannot
-    /// write its log does not say that it is full, it ends.
-    pub fn on(disk: &SmallDisk) -> Self {
-        let log = tempfile::tempdir().expect("a directory");
+impl<'disk> OwnPostgres<'disk> {
+    /// A fresh server that answers.
+    pub fn start() -> Self {
+        let directory = directory();
+        let data = directory.path().join("data");
+        Self::begin(Self { directory, data, disk: None, process: None })
+    }
+
+    /// The same with its tables on the small disk. The write-ahead log is on another one: a server that
+    /// cannot write its log does not say that it is full, it ends.
+    pub fn on(disk: &'disk SmallDisk) -> Self {
         let data = disk.inside("postgres");
-        if is_root() {
-            let user = format!("{}:", variable("IMAGECACHED_TEST_USER"));
-            run(Command::new("chown").arg(user).arg(log.path()));
-        }
+        Self::begin(Self { directory: directory(), data, disk: Some(disk), process: None })
+    }
+
+    fn begin(mut server: Self) -> Self {
+        let data = server.data.as_os_str();
+        let log = server.directory.path().join("wal");
         let mut initdb = server_program("initdb");
-        initdb.arg("--pgdata").arg(&data).arg("--waldir").arg(log.path().join("wal"));
+        initdb.arg("--pgdata").arg(data).arg("--waldir").arg(log);
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]);
-        initdb.args(["--locale=C.UTF-8", "--no-instructions"]).current_dir("/");
-        run(&mut disk.put(&initdb));
-        let port = free_port();
-        let settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n\
-             shared_buffers = 8MB\nmax_connections = 20\ntimezone = 'UTC'\n"
-        );
-        fs::write(disk.outside("postgres/postgresql.auto.conf"), settings).expect("room for it");
-        let mut postgres = server_program("postgres");
-        postgres.arg("-D").arg(&data).current_dir("/");
-        let mut postgres = disk.put(&postgres);
-        postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = postgres.spawn().expect("PostgreSQL starts");
-        let postgres = Self { server, port, _log: log };
-        wait_until("PostgreSQL", || postgres.is_ready());
-        postgres
+        initdb.args(["--locale=C.UTF-8", "--no-instructions"]);
+        run(&mut server.put(initdb));
+        server.start_again();
+        server
     }
 
     /// The URL of its one database, as superuser.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        let socket = self.directory.path().as_os_str().as_encoded_bytes();
+        let socket: String = url::form_urlencoded::byte_serialize(socket).collect();
+        format!("postgres:///postgres?host={socket}&user=postgres")
+    }
+
+    /// Ends it: connections break, and new ones are refused.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        // "Fast": it ends its sessions and itself, with everything written down.
+        send(i32::try_from(process.id()).expect("a pid"), 2);
+        process.wait().expect("a child of ours");
+    }
+
+    /// Starts it again, and waits until it answers.
+    pub fn start_again(&mut self) {
+        let log = std::fs::File::create(self.directory.path().join("log")).expect("a log");
+        let mut postgres = server_program("postgres");
+        postgres.arg("-D").arg(&self.data).arg("-k").arg(self.directory.path());
+        postgres.args(["-c", "listen_addresses=", "-c", "timezone=UTC"]);
+        postgres.args(["-c", "shared_buffers=8MB", "-c", "max_connections=20"]);
+        let mut postgres = self.put(postgres);
+        postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.process = Some(postgres.spawn().expect("PostgreSQL starts"));
+        wait_until("PostgreSQL's answer", || self.is_ready());
     }
 
     fn is_ready(&self) -> bool {
         let mut ready = Command::new(program("pg_isready"));
-        ready.args(["--host=127.0.0.1", "--username=postgres", "--port"]);
-        ready.arg(self.port.to_string()).stdout(Stdio::null());
-        ready.status().expect("pg_isready runs").success()
+        ready.arg("--username=postgres").arg("--host").arg(self.directory.path());
+        ready.stdout(Stdio::null()).status().expect("pg_isready runs").success()
+    }
+
+    /// The command, as it finds the small disk if there is one.
+    fn put(&self, command: Command) -> Command {
+        self.disk.map(|disk| disk.put(&command)).unwrap_or(command)
     }
 }
 
-impl Drop for OwnPostgres {
+impl Drop for OwnPostgres<'_> {
     fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
         // "Immediate": its data is about to be thrown away.
-        if matches!(self.server.try_wait(), Ok(None)) {
-            send(i32::try_from(self.server.id()).expect("a pid"), 3);
+        if matches!(process.try_wait(), Ok(None)) {
+            send(i32::try_from(process.id()).expect("a pid"), 3);
         }
-        let _ = self.server.wait();
+        let _ = process.wait();
     }
 }
 
-/// A server refuses to be root.
-fn server_program(name: &str) -> Command {
-    if !is_root() {
-        return Command::new(program(name));
+/// A directory that the server's user can write to.
+fn directory() -> TempDir {
+    let directory = TempDir::with_prefix("imagecached-pg-").expect("a directory");
+    if is_root() {
+        let owner = format!("{}:", variable("IMAGECACHED_TEST_USER"));
+        run(Command::new("chown").arg(owner).arg(directory.path()));
     }
-    let user = variable("IMAGECACHED_TEST_USER");
+    directory
+}
+
+/// One of its programs, as a user that is not root, which a server refuses to be. It dies with this process
+/// even if that is killed outright.
+fn server_program(name: &str) -> Command {
     let mut setpriv = Command::new("setpriv");
-    setpriv.args(["--pdeathsig", "KILL", "--reuid", &user, "--clear-groups", "--"]);
-    setpriv.arg(program(name));
+    setpriv.args(["--pdeathsig", "KILL"]).current_dir("/");
+    if is_root() {
+        let user = variable("IMAGECACHED_TEST_USER");
+        setpriv.args(["--reuid", &user, "--clear-groups"]);
+    }
+    setpriv.arg("--").arg(program(name));
     setpriv
 }
 
-fn program(name: &str) -> String {
-    Path::new(&variable("IMAGECACHED_TEST_PG_BIN")).join(name).display().to_string()
+fn program(name: &str) -> PathBuf {
+    Path::new(&variable("IMAGECACHED_TEST_PG_BIN")).join(name)
 }
 
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/with-services"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run tests/with-services cargo test"))
 }
 
 fn is_root() -> bool {
@@ -94,11 +134,6 @@ fn is_root() -> bool {
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().expect("it runs");
+    let output = command.output().expect("the program starts");
     assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
