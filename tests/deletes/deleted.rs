@@ -5,7 +5,8 @@ use std::fs;
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
 use crate::{
-    DATABASES, follow, restored, stored, trashed, wait_for_a_later_delete, wait_for_trash,
+    DATABASES, follow, follow_with, restored, stored, trashed, wait_for_a_later_delete,
+    wait_for_trash,
 };
 
 #[test]
@@ -77,7 +78,8 @@ fn a_directory_goes_with_everything_in_it_deleted_or_moved_away() {
 fn what_comes_back_within_the_grace_time_is_not_deleted() {
     for kind in DATABASES {
         let sandbox = stored(kind, 4);
-        let mut running = follow(&sandbox);
+        // Long enough for a machine that is busy with something else between two of the steps.
+        let mut running = follow_with(&sandbox, "5s");
         let file = |name: &str| sandbox.uploads.join(name);
         fs::remove_file(file("0.jpg")).unwrap();
         fs::write(file("0.jpg"), "made anew").unwrap();
@@ -104,7 +106,7 @@ fn what_comes_back_within_the_grace_time_is_not_deleted() {
 #[test]
 fn what_another_instance_has_stored_meanwhile_stays() {
     let sandbox = stored(Kind::Postgres, 2);
-    let mut running = crate::follow_with(&sandbox, "5s");
+    let mut running = follow_with(&sandbox, "5s");
     fs::remove_file(sandbox.uploads.join("0.jpg")).unwrap();
     // It asks at once what is stored, and decides later.
     running.wait_for_log("event=deletes_heard");

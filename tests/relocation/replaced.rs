@@ -2,7 +2,7 @@
 
 use crate::place::Place;
 use crate::support::database::Kind;
-use crate::support::program::{send, wait_until};
+use crate::support::program::wait_until;
 use crate::{lone_chunks, moves, noise, spread};
 
 /// Stops the move in the middle of a file, has the daemon store another content, and lets it go on.
@@ -17,10 +17,10 @@ fn a_content_that_is_replaced_in_the_middle_of_its_move_wins() {
         let mut watch = sandbox.watch();
         let mut moving = sandbox.start(&["move", "--to", "chunks"]);
         wait_until("chunks", || crate::chunks(&sandbox) > 0);
-        send(moving.pid(), 19);
+        moving.freeze();
         sandbox.write("large.bin", b"another content");
         watch.wait_for_log("path=large.bin");
-        send(moving.pid(), 18);
+        moving.thaw();
         moving.wait_for_log("path=later.bin");
         let (status, log) = moving.wait();
         assert!(status.success(), "{kind:?}: {log}");

@@ -83,11 +83,11 @@ async fn the_removal_of_a_large_set_may_take_longer_than_a_call() {
     let mut large = chunked("a", b"large", NewPayload::Chunks(ChunkSet(1)));
     large.stat.size = 64 << 20;
     patient.put(&[large]).await.unwrap();
-    // Sixteen rows at a time take a second, all of them four.
+    // Sixteen rows at a time take three seconds, all of them more than twelve.
     database
         .run(
             "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
-                'BEGIN PERFORM pg_sleep(0.0625); RETURN old; END';
+                'BEGIN PERFORM pg_sleep(0.2); RETURN old; END';
             CREATE TRIGGER slow BEFORE DELETE ON image_cache_chunk
                 FOR EACH ROW EXECUTE FUNCTION slow()",
         )
@@ -95,7 +95,7 @@ async fn the_removal_of_a_large_set_may_take_longer_than_a_call() {
     let options = Options {
         connections: 2,
         acquire_timeout: Duration::from_secs(30),
-        call_timeout: Duration::from_secs(3),
+        call_timeout: Duration::from_secs(9),
         versions: 0,
     };
     let store = store::open(&database.target, &options).unwrap();

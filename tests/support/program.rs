@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use imagecached::store::{ListQuery, Store, Target};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -235,6 +236,33 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// How many lines of a log hold all of these texts.
+pub fn count_lines(log: &str, texts: &[&str]) -> usize {
+    log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
+}
+
+/// The command, started by another program that takes a command as its last arguments.
+pub fn started_by(before: &[&str], command: &Command) -> Command {
+    let mut started = Command::new(before[0]);
+    started.args(&before[1..]);
+    hand_on(&mut started, command);
+    if let Some(directory) = command.get_current_dir() {
+        started.current_dir(directory);
+    }
+    started
+}
+
+/// Gives a command's words and environment to the one that is to start it.
+pub fn hand_on(starter: &mut Command, command: &Command) {
+    starter.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => starter.env(name, value),
+            None => starter.env_remove(name),
+        };
+    }
+}
+
 /// The program while it runs, with its log.
 pub struct Running {
     child: Child,
@@ -267,6 +295,24 @@ impl Running {
     /// Sends the program a signal.
     pub fn signal(&self, number: i32) {
         send(self.pid(), number);
+    }
+
+    /// Stops it where it stands; returns once none of its threads goes on.
+    pub fn freeze(&self) {
+        self.signal(19);
+        let tasks = format!("/proc/{}/task", self.pid());
+        wait_until("the program to stand still", || {
+            fs::read_dir(&tasks).expect("it runs").flatten().all(|task| {
+                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // The state follows the name, which may hold anything. A thread that has ended has none.
+                stat.is_empty() || stat.rsplit_once(')').is_some_and(|it| it.1.starts_with(" T"))
+            })
+        });
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(18);
     }
 
     /// Sends every process of the program's group a signal.
@@ -345,7 +391,11 @@ pub fn send(pid: i32, signal: i32) {
 }
 
 fn try_send(pid: i32, signal: i32) -> bool {
-    let words = [format!("-{signal}"), "--".into(), pid.to_string()];
-    let status = Command::new("kill").args(words).stderr(Stdio::null()).status();
-    status.expect("kill runs").success()
+    let signal = Signal::from_named_raw(signal).expect("a signal with a name");
+    let process = Pid::from_raw(pid.abs()).expect("not 0");
+    let sent = match pid {
+        ..0 => kill_process_group(process, signal),
+        _ => kill_process(process, signal),
+    };
+    sent.is_ok()
 }

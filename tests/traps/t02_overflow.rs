@@ -23,7 +23,7 @@ fn everything_is_stored_and_watched_after_an_overflow(place: &Path, files: u32) 
     let mut watch = sandbox.watch_with(&["scan_interval=1d"]);
     watch.wait_for_log("event=scan_finished");
 
-    watch.signal(19);
+    watch.freeze();
     assert!(2 * files > kernel_queue(), "{files} files do not fill this machine's queue");
     for n in 0..files {
         // Two events each in the root, which is watched; a new directory is not.
@@ -32,7 +32,7 @@ fn everything_is_stored_and_watched_after_an_overflow(place: &Path, files: u32) 
     for n in 0..DIRECTORIES {
         sandbox.write(&format!("new{n}/deep/first.jpg"), b"first");
     }
-    watch.signal(18);
+    watch.thaw();
     let told = watch.wait_for_log("event=rescan");
     assert!(told.contains("level=warn"), "{told}");
     sandbox.wait_for_entries((files + DIRECTORIES) as usize);

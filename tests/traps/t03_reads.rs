@@ -47,7 +47,7 @@ fn reads_lose_nothing(place: &Path) {
     sandbox.wait_for_entries(SERVED as usize + 200);
 
     // While it stands still, nothing empties the kernel's queue: six times what it holds.
-    watch.signal(19);
+    watch.freeze();
     thread::scope(|scope| {
         for reader in 0..READERS {
             let uploads = &sandbox.uploads;
@@ -57,7 +57,7 @@ fn reads_lose_nothing(place: &Path) {
     for n in 0..50 {
         sandbox.write(&format!("stalled/{n}.jpg"), &noise(2_000 + n, 5_000));
     }
-    watch.signal(18);
+    watch.thaw();
     sandbox.wait_for_entries(SERVED as usize + 250);
     let log = watch.log();
     assert_eq!(count_lines(&log, &["event=rescan"]), 0, "reads have filled the queue:\n{log}");

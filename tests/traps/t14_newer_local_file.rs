@@ -57,11 +57,13 @@ fn a_file_that_appears_wins(place: &Path) {
     sandbox.ok(&["cache-all"]);
     sandbox.wipe();
     let proxy = Proxy::new(&sandbox.url());
-    proxy.slow_down(8 << 20);
+    proxy.slow_down(1 << 20);
     let mut run = sandbox.run(&["database_connections=1"], APP);
     run.env("DATABASE_URL", proxy.url());
     let mut run = Running::start(run);
     run.wait_for_log("event=restored");
+    // It goes on by a few files a second until all is ready for it.
+    proxy.slow_down(64 << 10);
     // Its plan is made, and holds all of them. From both ends, so as to meet it somewhere.
     let newer: Vec<u64> = (0..200)
         .flat_map(|n| [n, 399 - n])
@@ -73,6 +75,7 @@ fn a_file_that_appears_wins(place: &Path) {
         })
         .collect();
     assert!(!newer.is_empty(), "the restore was faster than the test");
+    proxy.slow_down(u64::MAX);
     run.wait_for_log("event=restore_finished");
     for n in &newer {
         let file = sandbox.uploads.join(path(*n));

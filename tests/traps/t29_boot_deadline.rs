@@ -25,9 +25,9 @@ fn t29_the_app_starts_at_the_deadline_and_the_rest_follows() {
     sandbox.ok(&["cache-all"]);
     let stored = sandbox.files();
     sandbox.wipe();
-    // As slow as it takes: some 16 MB on two connections.
+    // As slow as it takes: some 16 MB on two connections, and a minute for them until the app has looked.
     let proxy = Proxy::new(&sandbox.url());
-    proxy.slow_down(2 << 20);
+    proxy.slow_down(128 << 10);
     let mut run = sandbox.run(&["boot_deadline=1s"], APP);
     run.env("DATABASE_URL", proxy.url());
     let mut run = Running::start(run);
@@ -37,6 +37,7 @@ fn t29_the_app_starts_at_the_deadline_and_the_rest_follows() {
     assert_eq!(read(&sandbox, "ours"), "", "unfinished files stood there when the app started");
     let count: usize = read(&sandbox, "count").parse().unwrap();
     assert!(count < 3_000, "there was nothing left to follow");
+    proxy.slow_down(u64::MAX);
     // An upload beside the restore.
     sandbox.write("new.jpg", b"new");
     run.wait_for_log("event=restore_finished");

@@ -93,6 +93,8 @@ fn t31_a_second_term_hurries_watch_and_corrupts_nothing() {
     command.env("DATABASE_URL", proxy.url());
     let mut watch = Running::start(command);
     watch.wait_for_log("event=watching");
+    // Some 20 MB, so that it takes long before everything is stored.
+    proxy.slow_up(1 << 20);
     upload(&sandbox);
     watch.wait_for_log("event=captured");
     proxy.go_away();
