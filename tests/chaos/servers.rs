@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::plan::{Product, Stop};
+use crate::support::server_user::{as_server, give_to_server, postgres_program};
 
 /// A server may take so long to come up, with all that it must recover.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,10 +27,11 @@ impl Server {
     pub fn new(product: Product, parent: &Path) -> Self {
         let directory = parent.join(format!("{product:?}").to_lowercase());
         fs::create_dir(&directory).expect("a directory");
+        fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).expect("a chmod");
         give_to_server(&directory);
         let data = format!("{}/data", directory.display());
         let made = match product {
-            Product::Postgres => as_server(&postgres("initdb"))
+            Product::Postgres => as_server(postgres_program("initdb"))
                 .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"])
                 .arg(format!("--pgdata={data}"))
                 .output(),
@@ -51,7 +53,7 @@ impl Server {
         let port = self.port.to_string();
         let (mut make, url) = match self.product {
             Product::Postgres => {
-                let mut make = Command::new(postgres("createdb"));
+                let mut make = Command::new(postgres_program("createdb"));
                 make.args(["--host=127.0.0.1", "--username=postgres", "--port", &port, name]);
                 (make, format!("postgres://postgres@127.0.0.1:{port}/{name}"))
             }
@@ -103,7 +105,7 @@ impl Server {
     fn answers(&self) -> bool {
         let mut ask = match self.product {
             Product::Postgres => {
-                let mut ask = Command::new(postgres("pg_isready"));
+                let mut ask = Command::new(postgres_program("pg_isready"));
                 ask.args(["--host=127.0.0.1", "--port", &self.port.to_string()]);
                 ask
             }
@@ -120,7 +122,7 @@ impl Server {
         let (directory, port) = (self.directory.display(), self.port);
         let mut command = match self.product {
             Product::Postgres => {
-                let mut command = as_server(&postgres("postgres"));
+                let mut command = as_server(postgres_program("postgres"));
                 command.arg("-D").arg(self.directory.join("data"));
                 for setting in [
                     "listen_addresses=127.0.0.1".to_owned(),
@@ -171,39 +173,6 @@ impl Drop for Server {
         if self.is_running() {
             self.stop(Stop::Immediate);
         }
-    }
-}
-
-/// A program of PostgreSQL's, which Debian keeps out of the PATH.
-fn postgres(program: &str) -> String {
-    let place = std::env::var("IMAGECACHED_TEST_PG_BIN")
-        .expect("IMAGECACHED_TEST_PG_BIN is not set: run this through tests/with-services");
-    format!("{place}/{program}")
-}
-
-/// A command as the user that servers run as (they refuse to be root's), which ends with us however we
-/// end.
-fn as_server(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
-    if let Some(user) = server_user() {
-        command.args(["--reuid", &user, "--regid", "nogroup", "--clear-groups"]);
-    }
-    command.arg("--").arg(program).current_dir("/").stdin(Stdio::null());
-    command
-}
-
-/// Somebody else, if we are root.
-fn server_user() -> Option<String> {
-    rustix::process::geteuid().is_root().then(|| "nobody".to_owned())
-}
-
-fn give_to_server(directory: &Path) {
-    let parent = directory.parent().expect("it is in one");
-    fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).expect("a chmod");
-    if let Some(user) = server_user() {
-        let done = Command::new("chown").arg(user).arg(directory).status();
-        assert!(done.expect("chown runs").success());
     }
 }
 

@@ -8,11 +8,7 @@ use crate::{DATABASES, stored, trashed};
 
 /// Makes everything in the history, or every entry, so many days older.
 fn age(sandbox: &Sandbox, kind: Kind, table: &str, columns: &[&str], days: u32) {
-    let past = match kind {
-        Kind::Postgres | Kind::PgBouncer => format!("now() - interval '{days} days'"),
-        Kind::MariaDb => format!("UTC_TIMESTAMP(6) - INTERVAL {days} DAY"),
-        Kind::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{days} days')"),
-    };
+    let past = kind.hours_ago(days * 24);
     let set: Vec<String> = columns.iter().map(|column| format!("{column} = {past}")).collect();
     sandbox.sql(&format!("UPDATE {table} SET {}", set.join(", ")));
 }

@@ -17,8 +17,8 @@ use imagecached::store::{ListQuery, Target};
 use imagecached::uploads::UploadDir;
 use sqlx::Connection;
 
-use crate::namespace::with_limit;
 use crate::support::database::Kind;
+use crate::support::namespace::with_limit;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::program::Sandbox;
 

@@ -6,15 +6,9 @@ use std::time::{Duration, Instant};
 use crate::server::{Server, TOKEN};
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
+use crate::support::usage::peak_memory;
 
 const CLIENTS: usize = 50;
-
-/// Peak memory, KiB.
-fn peak(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
 
 /// Uploads for so long; gives the close-to-commit times, sorted, in ms.
 fn upload(server: &mut Server, name: &str, seconds: u64) -> Vec<u64> {
@@ -40,7 +34,7 @@ fn fifty_clients_and_uploads_at_once() {
     sandbox.environment.push(("IMAGECACHED_TOKEN".into(), TOKEN.into()));
     let mut server = Server::of(sandbox, "watch", "127.0.0.1:0", &[]);
     let quiet = upload(&mut server, "quiet", seconds.min(10));
-    let quiet_peak = peak(server.running.pid());
+    let quiet_peak = peak_memory(server.running.pid()) >> 10;
     let (stop, answers, refused) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let address = server.address;
     let busy = std::thread::scope(|scope| {
@@ -80,7 +74,7 @@ fn fifty_clients_and_uploads_at_once() {
     }
     let rate = answers.load(Relaxed) / seconds;
     println!("{rate} answers a second, {} refused", refused.load(Relaxed));
-    println!("peak memory: {quiet_peak} KiB, then {} KiB", peak(server.running.pid()));
+    println!("peak memory: {quiet_peak} KiB, then {} KiB", peak_memory(server.running.pid()) >> 10);
     assert_ne!(answers.load(Relaxed), 0);
     server.end();
 }

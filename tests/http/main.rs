@@ -7,8 +7,6 @@ mod flush;
 mod gate;
 mod load;
 mod metrics;
-#[path = "../support/namespace.rs"]
-mod namespace;
 mod schema;
 mod server;
 mod start;

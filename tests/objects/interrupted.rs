@@ -8,11 +8,7 @@ use crate::{DATABASES, claims, let_go, loose, noise, told};
 
 /// As if the removals under way had begun two hours ago.
 fn an_hour_later(sandbox: &Sandbox) {
-    let past = match sandbox.database.kind {
-        Kind::Postgres | Kind::PgBouncer => "now() - interval '2 hours'",
-        Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 2 HOUR",
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-2 hours')",
-    };
+    let past = sandbox.database.kind.hours_ago(2);
     sandbox.sql(&format!(
         "UPDATE image_cache_loose_object SET removing_since = {past}
          WHERE removing_since IS NOT NULL"
@@ -91,11 +87,7 @@ fn an_upload_that_is_under_way_keeps_its_object() {
         // A claim that nobody gives back ends at last.
         uploading.signal(9);
         uploading.wait();
-        let past = match kind {
-            Kind::Postgres | Kind::PgBouncer => "now() - interval '3 days'",
-            Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 3 DAY",
-            Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-3 days')",
-        };
+        let past = kind.hours_ago(3 * 24);
         sandbox.sql(&format!("UPDATE image_cache_claim SET since = {past}"));
         let done = sandbox.ok(&["cleanup", "--yes"]);
         assert!(done.contains("1 object removed"), "{kind:?}: {done}");

@@ -23,33 +23,17 @@ mod skipped;
 mod tls;
 
 use support::database::Kind;
-use support::program::Sandbox;
+use support::noise::noise;
+use support::program::{Sandbox, count_lines};
+use support::usage::peak_memory;
 
 /// The databases that hold the entries.
 const DATABASES: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::MariaDb];
 
-/// Bytes that look like nothing else: `seed` decides about them.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
-
 /// Lets an entry go: its file is deleted, and nobody has used it for 400 days.
 fn let_go(sandbox: &Sandbox, path: &str) {
     std::fs::remove_file(sandbox.uploads.join(path)).expect("the file is there");
-    let past = match sandbox.database.kind {
-        Kind::Postgres | Kind::PgBouncer => "now() - interval '400 days'",
-        Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 400 DAY",
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-400 days')",
-    };
+    let past = sandbox.database.kind.hours_ago(400 * 24);
     sandbox.sql(&format!(
         "UPDATE image_cache SET last_accessed = {past} WHERE original_path = '{path}'"
     ));
@@ -82,16 +66,4 @@ fn no_secret(sandbox: &Sandbox, text: &str) {
     for secret in secrets.into_iter().flatten() {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
-}
-
-/// How many lines of a log hold all of these texts.
-fn count_lines(log: &str, texts: &[&str]) -> usize {
-    log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
-}
-
-/// Most memory that a process has had so far, in bytes.
-fn peak_memory(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") << 10
 }

@@ -19,11 +19,7 @@ fn filled(kind: Kind, place: &Place) -> Sandbox {
 
 /// Makes chunks look as if they were written long ago.
 fn age_chunks(sandbox: &Sandbox) {
-    let old = match sandbox.database.kind {
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-25 hours')",
-        Kind::Postgres | Kind::PgBouncer => "now() - interval '25 hours'",
-        Kind::MariaDb => "utc_timestamp(6) - interval 25 hour",
-    };
+    let old = sandbox.database.kind.hours_ago(25);
     sandbox.sql(&format!("UPDATE image_cache_chunk SET created_at = {old}"));
 }
 

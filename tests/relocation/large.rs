@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::process::Stdio;
-use std::time::Duration;
 
 use imagecached::model::{Digest, Hasher};
 
 use crate::place::Place;
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
+use crate::support::usage::peak_until_the_end;
 use crate::{lone_chunks, noise, pairs, spread};
 
 /// What the program may take, whatever the size of a file.
@@ -50,23 +50,7 @@ fn got(sandbox: &Sandbox, name: &str) -> Digest {
 
 /// Moves everything; gives the most memory that this has taken, in bytes.
 fn peak_of_move(sandbox: &Sandbox, to: &str) -> u64 {
-    let mut moving = sandbox.start(&["move", "--to", to, "--set", "log_level=warn"]);
-    let status_file = format!("/proc/{}/status", moving.pid());
-    let mut peak = 0;
-    let status = loop {
-        // The kernel keeps the maximum: what counts is the last look before the end.
-        let status = std::fs::read_to_string(&status_file).unwrap_or_default();
-        if let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
-            let kib = line.trim().trim_end_matches(" kB").trim().parse::<u64>();
-            peak = peak.max(kib.expect("a number") << 10);
-        }
-        if let Some(status) = moving.try_wait() {
-            break status;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    assert!(status.success(), "{}", moving.log());
-    peak
+    peak_until_the_end(sandbox.start(&["move", "--to", to, "--set", "log_level=warn"]))
 }
 
 fn there_and_back(kind: Kind, place: &Place, size: u64) {

@@ -76,11 +76,7 @@ pub async fn old_sets_without_entry_are_swept(store: &dyn Store, database: &Data
     write_set(store, ChunkSet(1), 2).await;
     store.put(&[chunked("a", b"a", NewPayload::Chunks(ChunkSet(1)))]).await.unwrap();
     write_set(store, ChunkSet(2), 20).await;
-    let old = match database.kind {
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-25 hours')",
-        Kind::Postgres | Kind::PgBouncer => "now() - interval '25 hours'",
-        Kind::MariaDb => "utc_timestamp(6) - interval 25 hour",
-    };
+    let old = database.kind.hours_ago(25);
     database.run(&format!("UPDATE image_cache_chunk SET created_at = {old}")).await;
     write_set(store, ChunkSet(3), 1).await;
     assert_eq!(store.sweep_chunks().await.unwrap(), 1);

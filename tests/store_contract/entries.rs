@@ -80,11 +80,7 @@ pub async fn odd_paths_are_told_apart(store: &dyn Store, _: &Database) {
 
 pub async fn access_is_noted(store: &dyn Store, database: &Database) {
     store.put(&[entry("a", b"a", 1), entry("b", b"b", 1)]).await.unwrap();
-    let old = match database.kind {
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-25 hours')",
-        Kind::Postgres | Kind::PgBouncer => "now() - interval '25 hours'",
-        Kind::MariaDb => "utc_timestamp(6) - interval 25 hour",
-    };
+    let old = database.kind.hours_ago(25);
     database.run(&format!("UPDATE image_cache SET last_accessed = {old}")).await;
     assert!(index(store).await.iter().all(|row| row.access_is_old));
     store.accessed(&[path("a"), path("gone")]).await.unwrap();

@@ -181,7 +181,7 @@ pub async fn what_the_history_refers_to_stays(_: &dyn Store, database: &Database
     trash(store, "c", Trash::Removed).await;
     // Nobody takes them, however he has come to think that he may.
     store.discard_chunks(ChunkSet(1)).await.unwrap();
-    let old = hours_ago(database, 50);
+    let old = database.kind.hours_ago(50);
     database.run(&format!("UPDATE image_cache_chunk SET created_at = {old}")).await;
     assert_eq!(store.sweep_chunks().await.unwrap(), 0);
     assert_eq!(chunk_rows(database).await, 2);
@@ -226,7 +226,7 @@ pub async fn a_purge_goes_by_age(_: &dyn Store, database: &Database) {
     let nothing = Purged::default();
     assert_eq!(store.purge(HOUR, HOUR).await.unwrap(), nothing);
     assert_eq!(store.purge(Duration::MAX, Duration::MAX).await.unwrap(), nothing);
-    let old = hours_ago(database, 3);
+    let old = database.kind.hours_ago(3);
     let sql = "UPDATE image_cache_history SET ended_at =";
     database.run(&format!("{sql} {old} WHERE original_path NOT IN ('v7', 't7')")).await;
     assert_eq!(store.purge(4 * HOUR, 4 * HOUR).await.unwrap(), nothing);

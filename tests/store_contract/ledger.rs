@@ -67,7 +67,7 @@ pub async fn an_object_that_an_entry_refers_to_stays(store: &dyn Store, database
 pub async fn a_removal_that_died_is_begun_again(store: &dyn Store, database: &Database) {
     let object = let_go(store, b"a").await;
     assert_eq!(store.begin_removal(&object).await.unwrap(), Removal::Begun);
-    let old = hours_ago(database, 2);
+    let old = database.kind.hours_ago(2);
     database.run(&format!("UPDATE image_cache_loose_object SET removing_since = {old}")).await;
     // Nobody knows how far it came: until it is brought to its end, nothing may be built on the object.
     assert_eq!(store.claim(object.content).await.unwrap(), None);
@@ -79,7 +79,7 @@ pub async fn a_removal_that_died_is_begun_again(store: &dyn Store, database: &Da
 
 pub async fn an_object_let_go_of_again_is_looked_at_again(store: &dyn Store, database: &Database) {
     let first = let_go(store, b"a").await;
-    let back = hours_ago(database, 1);
+    let back = database.kind.hours_ago(1);
     database.run(&format!("UPDATE image_cache_loose_object SET since = {back}")).await;
     let second = only_loose(store).await;
     assert!(second.since < first.since);
@@ -89,7 +89,7 @@ pub async fn an_object_let_go_of_again_is_looked_at_again(store: &dyn Store, dat
     assert_eq!(store.loose(10).await.unwrap(), [], "the removal goes on");
     store.end_removal(&second).await.unwrap();
     assert_eq!(store.claim(second.content).await.unwrap(), None);
-    let old = hours_ago(database, 2);
+    let old = database.kind.hours_ago(2);
     database.run(&format!("UPDATE image_cache_loose_object SET removing_since = {old}")).await;
     let again = only_loose(store).await;
     assert!(again.since > second.since);
@@ -99,7 +99,7 @@ pub async fn an_object_let_go_of_again_is_looked_at_again(store: &dyn Store, dat
 pub async fn claims_end_after_two_days(store: &dyn Store, database: &Database) {
     let object = let_go(store, b"a").await;
     store.claim(object.content).await.unwrap().unwrap();
-    let old = hours_ago(database, 49);
+    let old = database.kind.hours_ago(49);
     database.run(&format!("UPDATE image_cache_claim SET since = {old}")).await;
     store.claim(Digest::of(b"b")).await.unwrap().unwrap();
     assert_eq!(store.begin_removal(&object).await.unwrap(), Removal::Begun);
@@ -116,7 +116,7 @@ pub async fn loose_objects_are_listed_oldest_first(store: &dyn Store, database: 
     store.loosen(&objects).await.unwrap();
     assert_eq!(store.loose(7).await.unwrap().len(), 7);
     assert_eq!(store.loose(100).await.unwrap().len(), 70);
-    let old = hours_ago(database, 3);
+    let old = database.kind.hours_ago(3);
     let oldest = objects[33].0;
     database
         .run(&format!(
@@ -164,7 +164,7 @@ pub async fn entries_let_go_of_their_objects(store: &dyn Store, database: &Datab
     // A mark of a removal under way stays.
     store.put(&[remote("a", b"a")]).await.unwrap();
     store.loosen(&[(Digest::of(b"a"), url(b"a"))]).await.unwrap();
-    let old = hours_ago(database, 0);
+    let old = database.kind.hours_ago(0);
     database.run(&format!("UPDATE image_cache_loose_object SET removing_since = {old}")).await;
     store.put(&[entry("a", b"3", 1)]).await.unwrap();
     let marked = "SELECT count(*) FROM image_cache_loose_object WHERE removing_since IS NOT NULL";

@@ -203,11 +203,7 @@ pub async fn growth_is_counted_by_day(store: &dyn Store, database: &Database) {
     for n in 0..4_u8 {
         store.put(&[entry(&format!("{n}"), &noise(1, usize::from(n)), 1)]).await.unwrap();
     }
-    let old = match database.kind {
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-10 days')",
-        Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 10 DAY",
-        _ => "now() - interval '10 days'",
-    };
+    let old = database.kind.hours_ago(10 * 24);
     database.run(&format!("UPDATE image_cache SET created_at = {old} WHERE file_size >= 2")).await;
     let days = store.growth(30).await.unwrap();
     let figures: Vec<_> = days.iter().map(|day| (day.entries, day.file_bytes)).collect();

@@ -32,6 +32,7 @@ use imagecached::store::{
 use places::Place;
 use sqlx::{ConnectOptions, Executor};
 use support::database::{Database, Kind};
+use support::noise::noise;
 
 /// Makes a test of every case for every database; of a case that is about payloads, one for every kind of
 /// payload.
@@ -204,20 +205,6 @@ fn url(bytes: &[u8]) -> String {
     format!("s3://shop/{}", Digest::of(bytes))
 }
 
-/// Bytes that no two seeds share.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
-
 async fn index(store: &dyn Store) -> Vec<IndexRow> {
     let mut rows = Vec::new();
     store.index(&mut |row| rows.push(row)).await.unwrap();
@@ -273,15 +260,6 @@ async fn contents(store: &dyn Store) -> HashMap<String, Vec<u8>> {
 }
 async fn id(store: &dyn Store, at: &str) -> i64 {
     stored(store, at).await.id
-}
-
-/// A moment `hours` ago, as the database writes it.
-fn hours_ago(database: &Database, hours: u32) -> String {
-    match database.kind {
-        Kind::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{hours} hours')"),
-        Kind::Postgres | Kind::PgBouncer => format!("now() - interval '{hours} hours'"),
-        Kind::MariaDb => format!("utc_timestamp(6) - interval {hours} hour"),
-    }
 }
 
 async fn chunk_rows(database: &Database) -> i64 {

@@ -21,6 +21,17 @@ pub enum Kind {
     MariaDb,
 }
 
+impl Kind {
+    /// SQL for a moment so many hours ago, as the program writes it there.
+    pub fn hours_ago(self, hours: u32) -> String {
+        match self {
+            Self::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{hours} hours')"),
+            Self::Postgres | Self::PgBouncer => format!("now() - interval '{hours} hours'"),
+            Self::MariaDb => format!("UTC_TIMESTAMP(6) - INTERVAL {hours} HOUR"),
+        }
+    }
+}
+
 /// An empty database of its own; removed by [`Database::remove`].
 pub struct Database {
     pub kind: Kind,
@@ -76,7 +87,6 @@ impl Database {
     }
 
     /// The SQLite file.
-    #[allow(dead_code, reason = "not every test program asks for it")]
     pub fn file(&self) -> PathBuf {
         self.directory.path().join("cache.sqlite3")
     }
@@ -110,7 +120,6 @@ impl Database {
     }
 
     /// A transaction past the store, on a server.
-    #[allow(dead_code, reason = "not every test program has one")]
     pub async fn open_transaction(&self) -> OpenTransaction {
         let transaction = match self.kind {
             Kind::Sqlite => panic!("SQLite has one writer at a time"),
@@ -125,7 +134,6 @@ impl Database {
     }
 
     /// Comes back once a transaction of this database waits for a lock.
-    #[allow(dead_code, reason = "not every test program has one")]
     pub async fn until_somebody_waits(&self) {
         let waiting = match self.kind {
             Kind::Sqlite => panic!("nobody can see who waits for SQLite"),
@@ -203,13 +211,11 @@ impl Database {
 }
 
 /// A transaction past the store, undone unless it is committed.
-#[allow(dead_code, reason = "not every test program has one")]
 pub enum OpenTransaction {
     Postgres(PgConnection),
     MySql(MySqlConnection),
 }
 
-#[allow(dead_code, reason = "not every test program has one")]
 impl OpenTransaction {
     /// Runs one statement in it.
     pub async fn run(mut self, sql: &str) -> Self {

@@ -3,7 +3,11 @@
 #![allow(dead_code, reason = "not every test program uses everything")]
 
 pub mod database;
+pub mod namespace;
+pub mod noise;
 pub mod own_postgres;
 pub mod program;
 pub mod proxy;
+pub mod server_user;
 pub mod small_disk;
+pub mod usage;

@@ -3,12 +3,13 @@
 //! It is reached by a socket in a directory of its own, so that it has no port that somebody else could
 //! take while it is stopped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
 use super::program::{send, wait_until};
+use super::server_user::{as_server, give_to_server, postgres_program};
 use super::small_disk::SmallDisk;
 
 pub struct OwnPostgres<'disk> {
@@ -37,7 +38,7 @@ impl<'disk> OwnPostgres<'disk> {
     fn begin(mut server: Self) -> Self {
         let data = server.data.as_os_str();
         let log = server.directory.path().join("wal");
-        let mut initdb = server_program("initdb");
+        let mut initdb = as_server(postgres_program("initdb"));
         initdb.arg("--pgdata").arg(data).arg("--waldir").arg(log);
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]);
         initdb.args(["--locale=C.UTF-8", "--no-instructions"]);
@@ -64,7 +65,7 @@ impl<'disk> OwnPostgres<'disk> {
     /// Starts it again, and waits until it answers.
     pub fn start_again(&mut self) {
         let log = std::fs::File::create(self.directory.path().join("log")).expect("a log");
-        let mut postgres = server_program("postgres");
+        let mut postgres = as_server(postgres_program("postgres"));
         postgres.arg("-D").arg(&self.data).arg("-k").arg(self.directory.path());
         postgres.args(["-c", "listen_addresses=", "-c", "timezone=UTC"]);
         postgres.args(["-c", "shared_buffers=8MB", "-c", "max_connections=20"]);
@@ -75,7 +76,7 @@ impl<'disk> OwnPostgres<'disk> {
     }
 
     fn is_ready(&self) -> bool {
-        let mut ready = Command::new(program("pg_isready"));
+        let mut ready = Command::new(postgres_program("pg_isready"));
         ready.arg("--username=postgres").arg("--host").arg(self.directory.path());
         ready.stdout(Stdio::null()).status().expect("pg_isready runs").success()
     }
@@ -97,40 +98,11 @@ impl Drop for OwnPostgres<'_> {
     }
 }
 
-/// A directory that the server's user can write to.
+/// A directory for the server alone.
 fn directory() -> TempDir {
     let directory = TempDir::with_prefix("imagecached-pg-").expect("a directory");
-    if is_root() {
-        let owner = format!("{}:", variable("IMAGECACHED_TEST_USER"));
-        run(Command::new("chown").arg(owner).arg(directory.path()));
-    }
+    give_to_server(directory.path());
     directory
-}
-
-/// One of its programs, as a user that is not root, which a server refuses to be. It dies with this process
-/// even if that is killed outright.
-fn server_program(name: &str) -> Command {
-    let mut setpriv = Command::new("setpriv");
-    setpriv.args(["--pdeathsig", "KILL"]).current_dir("/");
-    if is_root() {
-        let user = variable("IMAGECACHED_TEST_USER");
-        setpriv.args(["--reuid", &user, "--clear-groups"]);
-    }
-    setpriv.arg("--").arg(program(name));
-    setpriv
-}
-
-fn program(name: &str) -> PathBuf {
-    Path::new(&variable("IMAGECACHED_TEST_PG_BIN")).join(name)
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run tests/with-services cargo test"))
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 fn run(command: &mut Command) {

@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::program::hand_on;
+
 /// Where the disk is, for programs that were put on it.
 const INSIDE: &str = "/mnt";
 
@@ -61,13 +63,8 @@ impl SmallDisk {
         if let Some(directory) = command.get_current_dir() {
             nsenter.arg(format!("--wdns={}", directory.display()));
         }
-        nsenter.arg("--").arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => nsenter.env(name, value),
-                None => nsenter.env_remove(name),
-            };
-        }
+        nsenter.arg("--");
+        hand_on(&mut nsenter, command);
         nsenter
     }
 

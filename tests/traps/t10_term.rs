@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox, send, wait_until};
+use crate::support::program::{Running, Sandbox, send, started_by, wait_until};
 use crate::support::proxy::Proxy;
 use crate::{DATABASES, noise};
 
@@ -80,23 +80,10 @@ fn t10_an_app_that_ends_by_itself() {
 
 /// A start script without `exec`: its shell gets the platform's TERM, and does not pass it on.
 fn from_a_script(sandbox: &Sandbox, prefix: &[&str]) -> Running {
-    let run = sandbox.run(&[], APP);
-    let program = prefix.first().copied().unwrap_or("sh");
-    let mut shell = std::process::Command::new(program);
-    shell.args(prefix.iter().skip(1));
-    if !prefix.is_empty() {
-        shell.arg("sh");
-    }
     // A command after it keeps every shell from replacing itself.
-    shell.args(["-c", "\"$@\"; code=$?; echo \"script ends\" >&2; exit $code", "sh"]);
-    shell.arg(run.get_program()).args(run.get_args()).current_dir(sandbox.beside());
-    for (name, value) in run.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    Running::start(shell)
+    let script = "\"$@\"; code=$?; echo \"script ends\" >&2; exit $code";
+    let shell = [prefix, &["sh", "-c", script, "sh"]].concat();
+    Running::start(started_by(&shell, &sandbox.run(&[], APP)))
 }
 
 #[test]

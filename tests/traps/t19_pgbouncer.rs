@@ -5,13 +5,14 @@
 use std::fs::{self, Permissions};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
 use crate::noise;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, send, wait_until};
+use crate::support::server_user::as_server;
 
 /// A pooler of the test's own, since it is stopped and started.
 struct PgBouncer {
@@ -43,17 +44,10 @@ impl PgBouncer {
     }
 
     fn run(directory: &TempDir, port: u16) -> Child {
-        let mut command = Command::new("setpriv");
-        // It refuses to run as root.
-        if rustix::process::getuid().is_root() {
-            let user = std::env::var("IMAGECACHED_TEST_USER").expect("tests/with-services sets it");
-            command.args(["--reuid", &user, "--clear-groups"]);
-        }
-        command.args(["--pdeathsig", "KILL", "--"]);
         // Debian keeps it out of an ordinary user's PATH.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
-        let mut child = command
-            .args(["pgbouncer", "--quiet", "pgbouncer.ini"])
+        let mut child = as_server("pgbouncer")
+            .args(["--quiet", "pgbouncer.ini"])
             .current_dir(directory.path())
             .env("PATH", path)
             .stdout(Stdio::null())

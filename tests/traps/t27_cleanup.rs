@@ -6,15 +6,6 @@ use crate::DATABASES;
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
 
-/// SQL for a moment 400 days ago.
-fn long_ago(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Postgres | Kind::PgBouncer => "now() - interval '400 days'",
-        Kind::MariaDb => "UTC_TIMESTAMP(6) - INTERVAL 400 DAY",
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-400 days')",
-    }
-}
-
 fn what_is_on_disk_is_kept(kind: Kind) {
     let sandbox = Sandbox::new(kind);
     for n in 0..5 {
@@ -23,7 +14,7 @@ fn what_is_on_disk_is_kept(kind: Kind) {
     }
     sandbox.write("fresh.jpg", b"not on disk, but used lately");
     sandbox.ok(&["cache-all"]);
-    let past = long_ago(kind);
+    let past = kind.hours_ago(400 * 24);
     sandbox.sql(&format!(
         "UPDATE image_cache SET created_at = {past}, updated_at = {past}, last_accessed = {past}
          WHERE original_path <> 'fresh.jpg'"

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox, send, wait_until};
+use crate::support::program::{Running, Sandbox, send, started_by, wait_until};
 
 /// The one child of a process.
 pub fn child_of(pid: i32) -> i32 {
@@ -18,17 +18,7 @@ pub fn child_of(pid: i32) -> i32 {
 
 /// The command as PID 1 of a container.
 fn as_pid_1(command: &Command) -> Command {
-    let mut unshare = Command::new("unshare");
-    unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
-    unshare.arg(command.get_program()).args(command.get_args());
-    unshare.current_dir(command.get_current_dir().expect("a directory"));
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => unshare.env(name, value),
-            None => unshare.env_remove(name),
-        };
-    }
-    unshare
+    started_by(&["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"], command)
 }
 
 fn ends_with(sandbox: &Sandbox, script: &str, code: i32) {

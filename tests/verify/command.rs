@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
+use crate::support::usage::peak_until_the_end;
 use crate::{noise, verify};
 
 fn with_files(kind: Kind, count: u64) -> Sandbox {
@@ -109,29 +110,14 @@ fn what_is_left_out_is_no_damage() {
 
 /// Verifies, and gives the most memory that this has taken, in bytes.
 fn peak_of_verify(sandbox: &Sandbox) -> u64 {
-    let mut verifying = sandbox.start(&["verify", "--no-disk", "--set", "log_level=warn"]);
-    let status_file = format!("/proc/{}/status", verifying.pid());
-    let mut peak = 0;
-    let status = loop {
-        // The kernel keeps the maximum: what counts is the last look before the end.
-        let status = fs::read_to_string(&status_file).unwrap_or_default();
-        if let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
-            let kib = line.trim().trim_end_matches(" kB").trim().parse::<u64>();
-            peak = peak.max(kib.expect("a number") << 10);
-        }
-        if let Some(status) = verifying.try_wait() {
-            break status;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
-    assert!(status.success(), "{}", verifying.log());
-    peak
+    peak_until_the_end(sandbox.start(&["verify", "--no-disk", "--set", "log_level=warn"]))
 }
 
 #[test]
 fn many_entries_take_no_memory() {
     let sandbox = with_files(Kind::Sqlite, 1);
-    let one = peak_of_verify(&sandbox);
+    // The last look at one that is over soon may have been a look at its beginning.
+    let one = (0..3).map(|_| peak_of_verify(&sandbox)).max().expect("three");
     let columns = "content_type, object_id, image_url, file_size, content_type_header, created_at, \
         updated_at, last_accessed, sha256, mtime_ns, mode, chunk_set, image_data";
     sandbox.sql(&format!(

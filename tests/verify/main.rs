@@ -16,21 +16,8 @@ mod command;
 mod sides;
 
 use serde_json::Value;
+use support::noise::noise;
 use support::program::Sandbox;
-
-/// Bytes that look like nothing else: `seed` decides about them.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
 
 /// Verifies, which must end with this exit code; what it has told as JSON.
 fn verify(sandbox: &Sandbox, args: &[&str], code: i32) -> Value {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::place::Place;
 use crate::support::database::Kind;
+use crate::support::noise::noise;
 use crate::support::program::Sandbox;
 
 /// The path of the five contents.
@@ -33,20 +34,6 @@ pub struct Story {
     pub store: Arc<dyn Store>,
     /// The contents of [`CHANGED`], oldest first.
     pub contents: Vec<Vec<u8>>,
-}
-
-/// Bytes that no two seeds share.
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 pub fn path(text: &str) -> UploadPath {
