@@ -21,6 +21,7 @@ mod message;
 mod overview;
 mod plot;
 mod query;
+mod question;
 mod selection;
 mod status;
 mod text;

@@ -17,15 +17,13 @@ use super::change::Change;
 use super::cleanup::trash_keeps;
 use super::entries::{Row, presence};
 use super::fields::Fields;
-use super::frame::{Frame, Tab, done, show, way_back};
+use super::frame::{Frame, Tab, done, show};
 use super::message::Message;
 use super::overview::{for_a_while, guard, now};
+use super::question::{Back, NAMED, Question, Words, selected_ids};
 
 /// Most entries at a time: more than a page can have.
 const MOST: usize = 500;
-
-/// As many of them are named on the page that asks.
-const NAMED: usize = 50;
 
 /// What can be done with entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +56,10 @@ impl Deed {
 #[template(path = "confirm.html")]
 struct Page<'p> {
     frame: &'p Frame,
-    title: String,
-    /// What will happen, and what will not.
-    explanation: &'static str,
+    question: Question,
     /// What is lost for ever, if anything is.
     warning: Option<String>,
-    deed: &'static str,
-    button: String,
-    is_dangerous: bool,
-    /// Nothing can be done with them here.
-    impossible: bool,
-    bytes: String,
-    ids: Vec<i64>,
     rows: Vec<Row>,
-    more: Option<String>,
-    back: String,
 }
 
 /// The page that asks.
@@ -84,12 +71,12 @@ pub async fn confirm(
 ) -> Result<Response, Problem> {
     let frame = frame.on(Tab::Entries);
     let deed = Deed::read(&fields)?;
-    let back = back(&site, &fields);
+    let back = Back::read(&site, &fields, "entries");
     let entries = selected(&site, &fields).await?;
     if entries.is_empty() {
-        return Ok(done(&site, &headers, &back, &Message::NothingSelected));
+        return Ok(done(&site, &headers, &back.address, &Message::NothingSelected));
     }
-    let (text, language, count) = (frame.t, frame.language, entries.len() as u64);
+    let text = frame.t;
     let absent = match &site.guard {
         Some(guard) => {
             let present = presence(guard.upload_dir(), &entries).await?;
@@ -97,10 +84,10 @@ pub async fn confirm(
         }
         None => 0,
     };
-    let (title, explanation, button) = match deed {
-        Deed::Restore => ((text.restore_title)(count), text.restore_explained, text.restore_button),
-        Deed::CacheAgain => ((text.cache_title)(count), text.cache_explained, text.cache_button),
-        Deed::Delete => ((text.delete_title)(count), text.delete_explained, text.delete_button),
+    let words: Words = match deed {
+        Deed::Restore => (text.restore_title, text.restore_explained, text.restore_button),
+        Deed::CacheAgain => (text.cache_title, text.cache_explained, text.cache_button),
+        Deed::Delete => (text.delete_title, text.delete_explained, text.delete_button),
     };
     let trash = trash_keeps(&site, &frame).filter(|_| deed == Deed::Delete);
     let warning = match (deed, &site.guard) {
@@ -111,22 +98,13 @@ pub async fn confirm(
         _ => None,
     };
     let now = now();
-    let more = count.saturating_sub(NAMED as u64);
-    let page = Page {
-        title,
-        explanation,
-        warning,
-        deed: deed.as_str(),
-        button: button(count),
+    let question = Question {
         is_dangerous: deed == Deed::Delete,
         impossible: deed != Deed::Delete && site.guard.is_none(),
-        bytes: language.size(entries.iter().map(|entry| entry.file_size).sum()),
-        ids: entries.iter().map(|entry| entry.id).collect(),
-        rows: entries.iter().take(NAMED).map(|entry| Row::of(entry, &frame, now)).collect(),
-        more: (more > 0).then(|| (text.and_more)(more)),
-        back,
-        frame: &frame,
+        ..Question::about(entries.iter(), &frame, words, deed.as_str(), back)
     };
+    let rows = entries.iter().take(NAMED).map(|entry| Row::of(entry, &frame, now)).collect();
+    let page = Page { question, warning, rows, frame: &frame };
     Ok(show(StatusCode::OK, &frame, &page))
 }
 
@@ -163,7 +141,8 @@ pub async fn carry_out(
                 .await?
         }
     };
-    Ok(done(&site, &headers, &back(&site, fields), &message))
+    let back = Back::read(&site, fields, "entries");
+    Ok(done(&site, &headers, &back.address, &message))
 }
 
 /// Removes the objects that no entry refers to any more, behind the answer. What is left over, the daemon
@@ -174,22 +153,8 @@ pub fn remove_loose_objects(site: &Site) {
     }
 }
 
-/// Where the entries were selected.
-fn back(site: &Site, fields: &Fields) -> String {
-    match fields.get("back") {
-        Some(back) => way_back(site, Some(back)),
-        None => format!("{}/admin/entries/", site.prefix),
-    }
-}
-
 async fn selected(site: &Site, fields: &Fields) -> Result<Vec<Entry>, Problem> {
-    let mut ids = fields.numbers::<i64>("id")?;
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.len() > MOST {
-        return Err(Problem::bad_request(format!("select at most {MOST} entries at a time")));
-    }
-    entries(site, &ids).await
+    entries(site, &selected_ids(fields, MOST)?).await
 }
 
 /// The entries of these ids; those that are gone are left out.

@@ -1,6 +1,5 @@
 //! The trash: what was deleted, given back or removed for good; a page that counts and asks first.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -19,9 +18,10 @@ use crate::store::{HistoryQuery, Which};
 use super::change::Change;
 use super::entries::{THUMBNAIL_BYTES, is_picture, place};
 use super::fields::Fields;
-use super::frame::{Frame, Tab, done, show, way_back};
+use super::frame::{Frame, Tab, done, show};
 use super::message::Message;
 use super::overview::{for_a_while, now};
+use super::question::{Back, NAMED, Question, Words, selected_ids};
 use super::selection::remove_loose_objects;
 
 /// Former entries on a page.
@@ -29,9 +29,6 @@ const LIMIT: u32 = 50;
 
 /// Most of them at a time: more than a page has.
 const MOST: usize = 200;
-
-/// As many of them are named on the page that asks.
-const NAMED: usize = 50;
 
 /// A former entry as lists show it.
 pub struct Row {
@@ -151,16 +148,8 @@ impl Deed {
 #[template(path = "trash-confirm.html")]
 struct Asking<'p> {
     frame: &'p Frame,
-    title: String,
-    explanation: &'static str,
-    deed: &'static str,
-    button: String,
-    is_dangerous: bool,
-    bytes: String,
-    ids: Vec<i64>,
+    question: Question,
     rows: Vec<Row>,
-    more: Option<String>,
-    back: String,
 }
 
 /// The page that asks.
@@ -172,31 +161,24 @@ pub async fn confirm(
 ) -> Result<Response, Problem> {
     let frame = frame.on(Tab::Trash);
     let deed = Deed::read(&fields)?;
-    let back = back(&site, &fields);
+    let back = Back::read(&site, &fields, "trash");
     let chosen = selected(&site, &fields).await?;
     if chosen.is_empty() {
-        return Ok(done(&site, &headers, &back, &Message::NothingSelected));
+        return Ok(done(&site, &headers, &back.address, &Message::NothingSelected));
     }
-    let (text, count) = (frame.t, chosen.len() as u64);
-    let (title, explanation, button) = match deed {
+    let text = frame.t;
+    let words: Words = match deed {
         Deed::GiveBack => (text.give_back_title, text.give_back_explained, text.give_back_button),
         Deed::Forget => (text.forget_title, text.forget_explained, text.forget_button),
     };
-    let more = count.saturating_sub(NAMED as u64);
-    let rows = chosen.iter().take(NAMED);
-    let page = Asking {
-        title: title(count),
-        explanation,
-        deed: deed.as_str(),
-        button: button(count),
+    let entries = chosen.iter().map(|version| &version.entry);
+    let question = Question {
         is_dangerous: deed == Deed::Forget,
-        bytes: frame.language.size(chosen.iter().map(|version| version.entry.file_size).sum()),
-        ids: chosen.iter().map(|version| version.entry.id).collect(),
-        rows: rows.map(|version| Row::of(version, &frame, now())).collect(),
-        more: (more > 0).then(|| (text.and_more)(more)),
-        back,
-        frame: &frame,
+        ..Question::about(entries, &frame, words, deed.as_str(), back)
     };
+    let named = chosen.iter().take(NAMED);
+    let rows = named.map(|version| Row::of(version, &frame, now())).collect();
+    let page = Asking { question, rows, frame: &frame };
     Ok(show(StatusCode::OK, &frame, &page))
 }
 
@@ -219,7 +201,8 @@ pub async fn carry_out(
             Message::Forgotten(forgotten)
         }
     };
-    Ok(done(&site, &headers, &back(&site, fields), &message))
+    let back = Back::read(&site, fields, "trash");
+    Ok(done(&site, &headers, &back.address, &message))
 }
 
 /// Gives entries back, and where the upload directory is, their files. What is not the newest of its path in
@@ -252,22 +235,12 @@ async fn give_back(site: &Arc<Site>, chosen: &[Version]) -> Result<Message, Prob
     }
 }
 
-/// Where they were selected.
-fn back(site: &Site, fields: &Fields) -> String {
-    match fields.get("back") {
-        Some(back) => way_back(site, Some(back)),
-        None => format!("{}/admin/trash/", site.prefix),
-    }
-}
-
 /// What is in the trash under the ids that are given; what is gone, or no trash, is left out.
 async fn selected(site: &Site, fields: &Fields) -> Result<Vec<Version>, Problem> {
-    let ids: HashSet<i64> = fields.numbers("id")?.into_iter().collect();
-    if ids.len() > MOST {
-        return Err(Problem::bad_request(format!("select at most {MOST} entries at a time")));
-    }
+    let ids = selected_ids(fields, MOST)?;
     let mut chosen = Vec::with_capacity(ids.len());
-    for id in ids {
+    // The newest first.
+    for id in ids.into_iter().rev() {
         match find_version(site, id).await {
             Ok(version) if matches!(version.why, Why::Trash(_)) => chosen.push(version),
             Ok(_) => {}
@@ -275,6 +248,5 @@ async fn selected(site: &Site, fields: &Fields) -> Result<Vec<Version>, Problem>
             Err(problem) => return Err(problem),
         }
     }
-    chosen.sort_unstable_by_key(|version| std::cmp::Reverse(version.entry.id));
     Ok(chosen)
 }

@@ -7,7 +7,7 @@ pub use english::ENGLISH;
 pub use persian::PERSIAN;
 
 /// A text with a count in it.
-type Counted = fn(u64) -> String;
+pub type Counted = fn(u64) -> String;
 
 /// The texts of a language.
 pub struct Texts {
