@@ -155,9 +155,15 @@ impl ListQuery {
         Page { total: first.total.or(many), ..all }
     }
 
-    /// Whether the rows are asked for in falling order: backwards from a row, the nearest come first.
-    pub(super) fn falls(&self) -> bool {
-        self.descending != self.before.is_some()
+    /// How rows follow each other, as SQL says it: what is between the key of a row and that of the row beside
+    /// which the page lies, and what follows the column that they are sorted by. Backwards from a row, the
+    /// nearest come first.
+    pub(super) fn order(&self) -> (&'static str, &'static str) {
+        if self.descending == self.before.is_some() {
+            (">", ", id")
+        } else {
+            ("<", " DESC, id DESC")
+        }
     }
 
     /// The row that the page lies beside.

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlConnection, QueryBuilder, Result, Row};
 
@@ -14,7 +13,6 @@ use crate::model::{Timestamp, UploadPath};
 use crate::store::history::{History, HistoryPage, HistoryQuery, HistoryTotals, Which, age_micros};
 use crate::store::mysql::read::{micros, place};
 use crate::store::mysql::{MySql, ledger, path_hash, push_list, write};
-use crate::store::past::Choice;
 use crate::store::put::LetGo;
 use crate::store::retry::{begin, unit};
 use crate::store::{Fetched, StoreError, rows};
@@ -202,15 +200,9 @@ impl MySql {
 
     async fn history_once(&self, wanted: &HistoryQuery) -> Result<HistoryPage> {
         let mut sql = QueryBuilder::<sqlx::MySql>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
+            "SELECT ",
+            rows::entry_columns!("mode"),
             ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode, ",
             micros!("ended_at"),
             ", why FROM (SELECT id AS page_id FROM image_cache_history"
         ));
@@ -253,16 +245,10 @@ impl MySql {
         each: &mut (dyn FnMut(Past) + Send),
     ) -> Result<()> {
         macro_rules! rows_by_then {
-            ($kind:literal, $table:literal) => {
+            ($is_entry:literal, $table:literal) => {
                 concat!(
                     "SELECT ",
-                    $kind,
-                    ", id, original_path, ",
-                    micros!("created_at"),
-                    ", ",
-                    micros!("updated_at"),
-                    ", file_size, sha256, mtime_ns, mode, ",
-                    place!(),
+                    rows::past_columns!($is_entry, "mode"),
                     ", path_hash FROM ",
                     $table,
                     " WHERE ",
@@ -279,16 +265,9 @@ impl MySql {
             micros!("ended_at"),
             " > ? ORDER BY path_hash"
         );
-        let mut choice = Choice::new(time, each);
         let mut unit = begin(&self.pool).await?;
-        let mut found = sqlx::query(sql).bind(time.0).bind(time.0).bind(time.0).fetch(&mut *unit);
-        while let Some(row) = found.try_next().await? {
-            if let Ok(row) = rows::past_candidate(&row) {
-                choice.take(row);
-            }
-        }
-        choice.tell();
-        drop(found);
+        let found = sqlx::query(sql).bind(time.0).bind(time.0).bind(time.0).fetch(&mut *unit);
+        rows::past_state(found, time, each).await?;
         unit.commit().await
     }
 }

@@ -108,7 +108,7 @@ fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Bas
             "sorted_by"
         }
     };
-    let (beyond, order) = if wanted.falls() { ("<", " DESC, id DESC") } else { (">", ", id") };
+    let (beyond, order) = wanted.order();
     if let Some(spot) = wanted.beside() {
         if wanted.sort == Sort::Id {
             sql.push(format_args!(" AND id {beyond} ")).push_bind(spot.id);
@@ -128,21 +128,11 @@ fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Bas
 
 /// The statement that lists a page.
 fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::MySql> {
-    let mut sql = QueryBuilder::new(concat!(
-        "SELECT id, content_type, object_id, original_path, ",
-        place!(),
-        ", chunk_set, image_url, file_size, content_type_header, ",
-        micros!("created_at"),
-        ", ",
-        micros!("updated_at"),
-        ", ",
-        micros!("last_accessed"),
-        ", sha256, mtime_ns, mode, "
-    ));
+    let mut sql = QueryBuilder::new(concat!("SELECT ", rows::entry_columns!("mode"), ", "));
     let (column, text) = key(wanted.sort);
     sql.push(text).push(", CAST(total AS SIGNED) FROM (");
     push_page(&mut sql, wanted, basis);
-    let order = if wanted.falls() { " DESC, id DESC" } else { ", id" };
+    let (_, order) = wanted.order();
     sql.push(") page STRAIGHT_JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
     sql
 }

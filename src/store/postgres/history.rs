@@ -4,14 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use sqlx::{PgConnection, QueryBuilder, Result, Row};
 
 use crate::model::entry::ChunkSet;
 use crate::model::version::{Leaving, Past, Trash, Undeleted, Why};
 use crate::model::{Timestamp, UploadPath};
 use crate::store::history::{History, HistoryPage, HistoryQuery, HistoryTotals, Which, age_micros};
-use crate::store::past::Choice;
 use crate::store::postgres::read::{fetched_from, micros, place};
 use crate::store::postgres::{Postgres, ledger, query, write};
 use crate::store::put::LetGo;
@@ -132,15 +130,9 @@ impl Postgres {
 
     async fn history_once(&self, wanted: &HistoryQuery) -> Result<HistoryPage> {
         let mut sql = QueryBuilder::<sqlx::Postgres>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
+            "SELECT ",
+            rows::entry_columns!("mode::bigint"),
             ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode::bigint, ",
             micros!("ended_at"),
             ", why FROM image_cache_history WHERE why = ANY("
         ));
@@ -179,16 +171,10 @@ impl Postgres {
         each: &mut (dyn FnMut(Past) + Send),
     ) -> Result<()> {
         macro_rules! rows_by_then {
-            ($kind:literal, $table:literal) => {
+            ($is_entry:literal, $table:literal) => {
                 concat!(
                     "SELECT ",
-                    $kind,
-                    "::bigint, id, original_path, ",
-                    micros!("created_at"),
-                    ", ",
-                    micros!("updated_at"),
-                    ", file_size, sha256, mtime_ns, mode::bigint, ",
-                    place!(),
+                    rows::past_columns!($is_entry, "mode::bigint"),
                     " FROM ",
                     $table,
                     " WHERE ",
@@ -198,23 +184,16 @@ impl Postgres {
             };
         }
         let sql = concat!(
-            rows_by_then!("1", "image_cache"),
+            rows_by_then!("1::bigint", "image_cache"),
             " UNION ALL ",
-            rows_by_then!("0", "image_cache_history"),
+            rows_by_then!("0::bigint", "image_cache_history"),
             " AND ",
             micros!("ended_at"),
             " > $1 ORDER BY original_path"
         );
-        let mut choice = Choice::new(time, each);
         let mut unit = self.begin().await?;
-        let mut found = query(sql).bind(time.0).fetch(&mut *unit);
-        while let Some(row) = found.try_next().await? {
-            if let Ok(row) = rows::past_candidate(&row) {
-                choice.take(row);
-            }
-        }
-        choice.tell();
-        drop(found);
+        let found = query(sql).bind(time.0).fetch(&mut *unit);
+        rows::past_state(found, time, each).await?;
         unit.commit().await
     }
 }

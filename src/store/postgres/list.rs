@@ -80,7 +80,7 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Postgres>, wanted: &ListQuery, basis: 
             "sorted_by"
         }
     };
-    let (beyond, order) = if wanted.falls() { ("<", " DESC, id DESC") } else { (">", ", id") };
+    let (beyond, order) = wanted.order();
     if let Some(spot) = wanted.beside() {
         if wanted.sort == Sort::Id {
             sql.push(format_args!(" AND id {beyond} ")).push_bind(spot.id);
@@ -100,22 +100,12 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Postgres>, wanted: &ListQuery, basis: 
 
 /// The statement that lists a page.
 fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::Postgres> {
-    let mut sql = QueryBuilder::new(concat!(
-        "SELECT id, content_type, object_id, original_path, ",
-        place!(),
-        ", chunk_set, image_url, file_size, content_type_header, ",
-        micros!("created_at"),
-        ", ",
-        micros!("updated_at"),
-        ", ",
-        micros!("last_accessed"),
-        ", sha256, mtime_ns, mode::bigint, "
-    ));
+    let mut sql = QueryBuilder::new(concat!("SELECT ", rows::entry_columns!("mode::bigint"), ", "));
     let (column, ..) = key(wanted.sort);
     // What a row is made into is worked out for the rows of the page alone.
     sql.push(column).push("::text AS sorted_text, total FROM (");
     push_page(&mut sql, wanted, basis);
-    let order = if wanted.falls() { " DESC, id DESC" } else { ", id" };
+    let (_, order) = wanted.order();
     sql.push(") page JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
     sql
 }

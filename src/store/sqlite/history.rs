@@ -4,14 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Result, Row, SqliteConnection};
 
 use crate::model::entry::ChunkSet;
 use crate::model::version::{Leaving, Past, Trash, Undeleted, Why};
 use crate::model::{Timestamp, UploadPath};
 use crate::store::history::{History, HistoryPage, HistoryQuery, HistoryTotals, Which, age_micros};
-use crate::store::past::Choice;
 use crate::store::put::LetGo;
 use crate::store::retry::unit;
 use crate::store::sqlite::read::{fetched_from, micros, place};
@@ -151,15 +149,9 @@ impl Sqlite {
 
     async fn history_once(&self, wanted: &HistoryQuery) -> Result<HistoryPage> {
         let mut sql = QueryBuilder::<sqlx::Sqlite>::new(concat!(
-            "SELECT id, content_type, object_id, original_path, ",
-            place!(),
-            ", chunk_set, image_url, file_size, content_type_header, ",
-            micros!("created_at"),
+            "SELECT ",
+            rows::entry_columns!("mode"),
             ", ",
-            micros!("updated_at"),
-            ", ",
-            micros!("last_accessed"),
-            ", sha256, mtime_ns, mode, ",
             micros!("ended_at"),
             ", why FROM (SELECT id AS page_id FROM image_cache_history"
         ));
@@ -199,16 +191,10 @@ impl Sqlite {
         each: &mut (dyn FnMut(Past) + Send),
     ) -> Result<()> {
         macro_rules! rows_by_then {
-            ($kind:literal, $table:literal) => {
+            ($is_entry:literal, $table:literal) => {
                 concat!(
                     "SELECT ",
-                    $kind,
-                    ", id, original_path, ",
-                    micros!("created_at"),
-                    ", ",
-                    micros!("updated_at"),
-                    ", file_size, sha256, mtime_ns, mode, ",
-                    place!(),
+                    rows::past_columns!($is_entry, "mode"),
                     " FROM ",
                     $table,
                     " WHERE ",
@@ -225,15 +211,7 @@ impl Sqlite {
             micros!("ended_at"),
             " > $1 ORDER BY original_path"
         );
-        let mut choice = Choice::new(time, each);
-        let mut found = sqlx::query(sql).bind(time.0).fetch(&self.pool);
-        while let Some(row) = found.try_next().await? {
-            if let Ok(row) = rows::past_candidate(&row) {
-                choice.take(row);
-            }
-        }
-        choice.tell();
-        Ok(())
+        rows::past_state(sqlx::query(sql).bind(time.0).fetch(&self.pool), time, each).await
     }
 }
 

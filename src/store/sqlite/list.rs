@@ -87,7 +87,7 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Ba
             "sorted_by"
         }
     };
-    let (beyond, order) = if wanted.falls() { ("<", " DESC, id DESC") } else { (">", ", id") };
+    let (beyond, order) = wanted.order();
     if let Some(spot) = wanted.beside() {
         if wanted.sort == Sort::Id {
             sql.push(format_args!(" AND id {beyond} ")).push_bind(spot.id);
@@ -105,21 +105,11 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Ba
 
 /// The statement that lists a page.
 fn page(wanted: &ListQuery, basis: Basis) -> QueryBuilder<sqlx::Sqlite> {
-    let mut sql = QueryBuilder::new(concat!(
-        "SELECT id, content_type, object_id, original_path, ",
-        place!(),
-        ", chunk_set, image_url, file_size, content_type_header, ",
-        micros!("created_at"),
-        ", ",
-        micros!("updated_at"),
-        ", ",
-        micros!("last_accessed"),
-        ", sha256, mtime_ns, mode, "
-    ));
+    let mut sql = QueryBuilder::new(concat!("SELECT ", rows::entry_columns!("mode"), ", "));
     let (column, text, _) = key(wanted.sort);
     sql.push(text).push(", total FROM (");
     push_page(&mut sql, wanted, basis);
-    let order = if wanted.falls() { " DESC, id DESC" } else { ", id" };
+    let (_, order) = wanted.order();
     sql.push(") CROSS JOIN image_cache ON id = page_id ORDER BY ").push(column).push(order);
     sql
 }
