@@ -1,164 +1,11 @@
-//! The disk beside the cache: what one has and the other has not.
+//! What to tell of it, and which cure.
 
-use std::ops::ControlFlow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use crate::doctor::Patient;
-use crate::doctor::directory::Tree;
+use crate::doctor::cache::{Cached, Unsaved};
 use crate::doctor::finding::{Finding, Names, count};
-use crate::model::entry::PayloadKind;
-use crate::model::index::key;
-use crate::model::plan::Plan;
-use crate::model::scratch::is_scratch;
-use crate::model::{ByteSize, Index, IndexRow, Look, Patterns, UploadPath};
-use crate::store::{ListQuery, StoreError};
-use crate::uploads::{Disk, Found, OpenError, UploadDir, scan};
-
-/// Files younger than this are on their way where a daemon runs.
-const YOUNG: Duration = Duration::from_secs(10);
-
-/// What the cache holds, beside what is on disk.
-#[derive(Debug, Default)]
-struct Cached {
-    index: Index,
-    plan: Plan,
-    entries: u64,
-    /// Entries with data whose file is not on disk.
-    missing: Names,
-    /// Entries without data whose file is not on disk.
-    empty: Names,
-    /// Keys of the rows whose paths cannot be upload paths.
-    hostile: Vec<i64>,
-    /// What an interrupted doctor or self-test has left, more than a day ago.
-    scratch: u64,
-    /// Entries with a URL that the configured object store, if any, does not own.
-    by_url: Names,
-}
-
-/// Files on disk that the cache does not hold as they are.
-#[derive(Debug, Default)]
-struct Unsaved {
-    new: Names,
-    changed: Names,
-    /// Those of them that may not be read.
-    unreadable: Names,
-    /// On their way, where a daemon runs.
-    young: u64,
-}
-
-pub async fn examine(
-    patient: &Patient,
-    tree: Option<&Tree>,
-    database_is_usable: bool,
-    tell: &mut (dyn FnMut(Finding) + Send),
-) {
-    if !database_is_usable {
-        let message = "not compared with the disk: see the findings on the database";
-        return tell(Finding::note("cache.compared", message));
-    }
-    let nothing = Tree::default();
-    let on_disk = tree.unwrap_or(&nothing);
-    let cached = match read(patient, on_disk).await {
-        Ok(cached) => cached,
-        Err(error) => {
-            let message = format!("cannot {}: {}", error.operation, error.cause);
-            return tell(Finding::error("cache.compared", message).cure("run the doctor again"));
-        }
-    };
-    let guarded = patient.daemon.as_ref().map(|daemon| daemon.restore_finished);
-    judge_cached(&cached).into_iter().for_each(&mut *tell);
-    if !patient.upload_dir.is_elsewhere() {
-        let disk_is_empty = on_disk.files.is_empty();
-        judge_beside(&cached, disk_is_empty, guarded).into_iter().for_each(&mut *tell);
-    }
-    let Some(upload_dir) = patient.upload_dir.here() else { return };
-    let place = upload_dir.root().ancestors().find(|path| path.exists());
-    if let Some(Ok(disk)) = place.map(Disk::under) {
-        tell(judge_room(cached.plan.bytes, disk.free));
-    }
-    if tree.is_none() {
-        return;
-    }
-    let (upload_dir, patterns) = (upload_dir.clone(), patient.settings.patterns.clone());
-    let daemon_runs = patient.daemon.is_some();
-    let look = move || unsaved(&upload_dir, &patterns, cached.index, daemon_runs);
-    match tokio::task::spawn_blocking(look).await.expect("a walk does not panic") {
-        Ok(unsaved) => judge_unsaved(&unsaved, daemon_runs).into_iter().for_each(tell),
-        Err(error) => tell(Finding::warning(
-            "cache.unsaved",
-            format!("the upload directory has gone while it was looked over: {error}"),
-        )),
-    }
-}
-
-async fn read(patient: &Patient, on_disk: &Tree) -> Result<Cached, StoreError> {
-    let mut cached = Cached::default();
-    patient.store.index(&mut |row| cached.note(&row, on_disk)).await?;
-    let query = ListQuery { payload: Some(PayloadKind::Url), ..ListQuery::default() };
-    for entry in patient.store.list(&query).await? {
-        let url = entry.image_url.as_deref().unwrap_or_default();
-        if !patient.remote.as_ref().is_some_and(|remote| remote.owns(url)) {
-            cached.by_url.add(&entry.original_path);
-        }
-    }
-    Ok(cached)
-}
-
-impl Cached {
-    fn note(&mut self, row: &IndexRow, on_disk: &Tree) {
-        if is_scratch(&row.original_path) {
-            self.scratch += u64::from(row.access_is_old);
-            return;
-        }
-        self.entries += 1;
-        self.index.note_stored(row);
-        let before = (self.plan.missing.len(), self.plan.without_data, self.plan.refused);
-        self.plan.consider(row, |path| on_disk.files.contains(&key(path)));
-        if self.plan.missing.len() > before.0 {
-            self.missing.add(&row.original_path);
-        } else if self.plan.without_data > before.1 {
-            self.empty.add(&row.original_path);
-        } else if self.plan.refused > before.2 {
-            self.hostile.push(row.id);
-        }
-    }
-}
-
-fn unsaved(
-    upload_dir: &UploadDir,
-    patterns: &Patterns,
-    mut index: Index,
-    daemon_runs: bool,
-) -> std::io::Result<Unsaved> {
-    let mut unsaved = Unsaved::default();
-    let root = upload_dir.open()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let young_from = i64::try_from(now.saturating_sub(YOUNG).as_nanos()).unwrap_or(i64::MAX);
-    scan(upload_dir.root(), "", &mut |found| {
-        if let Found::File(path, stat) = found
-            && patterns.takes(&path)
-        {
-            let look = index.scanned(&path, &stat);
-            if look == Look::Same {
-                return ControlFlow::Continue(());
-            }
-            if matches!(root.open(&path), Err(OpenError::Io(_))) {
-                unsaved.unreadable.add(path.as_str());
-            } else if daemon_runs && stat.ctime_ns > young_from {
-                unsaved.young += 1;
-            } else if look == Look::New {
-                unsaved.new.add(path.as_str());
-            } else {
-                unsaved.changed.add(path.as_str());
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(unsaved)
-}
+use crate::model::ByteSize;
 
 /// What the entries alone tell.
-fn judge_cached(cached: &Cached) -> Vec<Finding> {
+pub(super) fn judge_cached(cached: &Cached) -> Vec<Finding> {
     let entries = count(cached.entries, "entry", "entries");
     let mut findings = vec![Finding::ok("cache.entries", entries)];
     let Cached { by_url, hostile, .. } = cached;
@@ -198,7 +45,11 @@ fn judge_cached(cached: &Cached) -> Vec<Finding> {
 
 /// What the entries tell beside the disk. `guarded`: whether the restore of the daemon that runs here is
 /// finished; `None` when none runs.
-fn judge_beside(cached: &Cached, disk_is_empty: bool, guarded: Option<bool>) -> Vec<Finding> {
+pub(super) fn judge_beside(
+    cached: &Cached,
+    disk_is_empty: bool,
+    guarded: Option<bool>,
+) -> Vec<Finding> {
     let Cached { missing, empty, plan, .. } = cached;
     let mut findings = vec![judge_missing(missing, plan.bytes, disk_is_empty, guarded)];
     if !empty.is_empty() {
@@ -237,7 +88,7 @@ fn judge_missing(
     }
 }
 
-fn judge_room(needed: u64, free: u64) -> Finding {
+pub(super) fn judge_room(needed: u64, free: u64) -> Finding {
     let (wanted, room) = (ByteSize(needed), ByteSize(free));
     if needed == 0 {
         return Finding::ok(
@@ -253,7 +104,7 @@ fn judge_room(needed: u64, free: u64) -> Finding {
         .cure("make room, or raise the size of the disk; the newest files are restored first")
 }
 
-fn judge_unsaved(unsaved: &Unsaved, daemon_runs: bool) -> Vec<Finding> {
+pub(super) fn judge_unsaved(unsaved: &Unsaved, daemon_runs: bool) -> Vec<Finding> {
     let Unsaved { new, changed, unreadable, young } = unsaved;
     let mut findings = Vec::new();
     let cure = if daemon_runs {
@@ -289,17 +140,12 @@ fn judge_unsaved(unsaved: &Unsaved, daemon_runs: bool) -> Vec<Finding> {
     findings
 }
 
-/// Whether an entry's file is on disk: what decides about the cure of a damaged one.
-pub(super) fn file_is_there(upload_dir: Option<&UploadDir>, path: &str) -> bool {
-    let Ok(path) = UploadPath::parse(path) else { return false };
-    let root = upload_dir.and_then(|upload_dir| upload_dir.open().ok());
-    root.is_some_and(|root| matches!(root.stat(&path), Ok(Some(_))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
+    use crate::doctor::directory::Tree;
+    use crate::model::index::key;
+    use crate::model::{IndexRow, Timestamp};
 
     fn row(id: i64, path: &str, has_data: bool) -> IndexRow {
         IndexRow {
