@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::database::Kind;
-use support::program::Sandbox;
+use support::program::{Sandbox, started_by};
 
 const KINDS: [Kind; 4] = [Kind::Sqlite, Kind::Postgres, Kind::PgBouncer, Kind::MariaDb];
 
@@ -299,15 +299,8 @@ fn t26_a_watcher_that_cannot_work_is_told_with_the_command_that_cures_it() {
     let program = command(&sandbox, &["doctor", "--json"]);
     // In a user namespace of its own the limit can be lowered without harm to anybody else.
     let script = "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";
-    let mut lowered = Command::new("unshare");
-    lowered.args(["--user", "--map-root-user", "sh", "-c", script]).arg(program.get_program());
-    lowered.args(program.get_args()).current_dir(sandbox.beside());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => lowered.env(name, value),
-            None => lowered.env_remove(name),
-        };
-    }
+    let there = ["unshare", "--user", "--map-root-user", "sh", "-c", script];
+    let lowered = started_by(&there, &program);
     let examined = Examined::of(lowered);
     let sysctl = "sysctl -w fs.inotify.max_user_instances=";
     examined.assert_found("watcher.limits", &["warning: ", sysctl]);
@@ -349,24 +342,9 @@ fn a_start_script_without_exec_is_told() {
         until grep -q event=watching log; do sleep 0.05; done; \
         until ls imagecached-*.json >/dev/null 2>&1; do sleep 0.05; done; \
         \"$0\" doctor --json; code=$?; kill $!; wait $!; exit $code";
-    let mut start = Command::new("unshare");
-    start.args([
-        "--user",
-        "--map-root-user",
-        "--pid",
-        "--fork",
-        "--mount-proc",
-        "sh",
-        "-c",
-        script,
-    ]);
-    start.arg(program.get_program()).current_dir(sandbox.beside());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => start.env(name, value),
-            None => start.env_remove(name),
-        };
-    }
+    let as_pid_1 = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let there = [&["unshare"], &as_pid_1[..], &["sh", "-c", script]].concat();
+    let start = started_by(&there, &program);
     let examined = Examined::of(start);
     examined.assert_found("daemon.parent", &["warning: ", "exec imagecached run"]);
     assert_eq!(examined.bad(), ["daemon.parent"]);

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::server::{PREFIX, Server, TOKEN, read};
+use crate::server::{PREFIX, Server, bearer, read};
 
 const LOGIN: &str = "/partners/image-cache/admin/login";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
@@ -107,7 +107,7 @@ fn paths_and_parameters_that_play_games() {
     let server = Server::watch(&[]);
     server.sandbox.write("a.jpg", b"a");
     server.sandbox.wait_for_entries(1);
-    let token = format!("Authorization: Bearer {TOKEN}");
+    let token = bearer();
     let long = "9".repeat(5_000);
     let games = [
         "..",

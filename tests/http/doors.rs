@@ -1,28 +1,10 @@
-//! The API's own doors: who may call what, and that an upload never acts as a page.
+//! The API's own doors: who may call what. That an upload never acts as a page is a trap's test (`t33_http.rs`).
 
-use crate::server::{PREFIX, Server, TOKEN};
+use crate::server::{CHANGES, PREFIX, Server, TOKEN, bearer};
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
 
-fn bearer() -> String {
-    format!("Authorization: Bearer {TOKEN}")
-}
-
 const READS: [&str; 4] = ["status/", "entries/", "entries/1/", "entries/1/content"];
-
-const CHANGES: [&str; 6] = [
-    "POST cache-all/",
-    "POST restore/",
-    "POST cleanup/",
-    "POST flush/",
-    "DELETE entries/1/",
-    "POST entries/1/restore/",
-];
-
-fn change(server: &Server, call: &str, headers: &[&str]) -> u16 {
-    let (method, path) = call.split_once(' ').unwrap();
-    server.ask(&format!("{method} {PREFIX}/{path}"), headers, "").status
-}
 
 #[test]
 fn a_call_that_changes_something_without_the_token() {
@@ -31,18 +13,14 @@ fn a_call_that_changes_something_without_the_token() {
     server.sandbox.wait_for_entries(1);
     let cookie = server.log_in();
     for call in CHANGES {
-        assert_eq!(change(&server, call, &[]), 401, "{call}");
-        assert_eq!(change(&server, call, &["Authorization: Bearer wrong"]), 401, "{call}");
+        assert_eq!(server.change(call, &[]), 401, "{call}");
+        assert_eq!(server.change(call, &["Authorization: Bearer wrong"]), 401, "{call}");
         // A browser's session alone is what another site's form would bring.
-        assert_eq!(change(&server, call, &[&cookie]), 403, "{call}");
-        assert_eq!(
-            change(&server, call, &[&bearer(), "Origin: http://evil.example"]),
-            403,
-            "{call}"
-        );
+        assert_eq!(server.change(call, &[&cookie]), 403, "{call}");
+        assert_eq!(server.change(call, &[&bearer(), "Origin: http://evil.example"]), 403, "{call}");
     }
     assert_eq!(server.sandbox.paths(), ["a.jpg"]);
-    assert_eq!(change(&server, "DELETE entries/1/", &[&bearer()]), 204);
+    assert_eq!(server.change("DELETE entries/1/", &[&bearer()]), 204);
     server.end();
 }
 
@@ -58,36 +36,6 @@ fn a_read_beyond_loopback_without_the_token() {
     }
     for path in ["/healthz", "/readyz"] {
         assert_eq!(server.get(path, &[]).status, 200, "{path}");
-    }
-    server.end();
-}
-
-#[test]
-fn an_uploaded_page_or_drawing_that_wants_to_run() {
-    let server = Server::watch(&[]);
-    let script = "<script>alert(1)</script>";
-    let files = [
-        ("page.html", format!("<!doctype html><html><body>{script}</body></html>")),
-        ("drawing.svg", format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{script}</svg>")),
-        ("feed.xml", format!("<?xml version=\"1.0\"?><x>{script}</x>")),
-        ("page.jpg", format!("<!doctype html><html><body>{script}</body></html>")),
-        ("page.xhtml", format!("<html xmlns=\"http://www.w3.org/1999/xhtml\">{script}</html>")),
-    ];
-    for (name, content) in &files {
-        server.sandbox.write(name, content.as_bytes());
-    }
-    server.sandbox.wait_for_entries(files.len());
-    for id in 1..=files.len() {
-        let answer = server.get(&format!("{PREFIX}/entries/{id}/content"), &[]);
-        assert_eq!(answer.status, 200, "{}", answer.head);
-        let head = answer.head.to_lowercase();
-        for line in [
-            "content-security-policy: sandbox;",
-            "content-disposition: attachment",
-            "x-content-type-options: nosniff",
-        ] {
-            assert!(head.contains(line), "{id} {line}: {head}");
-        }
     }
     server.end();
 }
@@ -114,7 +62,7 @@ fn serve_without_its_database_is_alive_and_not_ready_and_lacks_the_directory() {
     let ready = server.get("/readyz", &[]);
     assert_eq!(ready.status, 503, "{}", ready.body);
     assert!(!ready.body.contains("s3cret"), "{}", ready.body);
-    assert_eq!(change(&server, "POST flush/", &[&bearer()]), 409);
+    assert_eq!(server.change("POST flush/", &[&bearer()]), 409);
     server.end();
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::server::{PREFIX, Server, TOKEN};
+use crate::server::{PREFIX, Server, bearer};
 
 /// Kept as a fixture: a find can be looked into again.
 const SEED: &str = "20260506";
@@ -27,7 +27,7 @@ fn no_question_is_answered_otherwise_than_described() {
     let asked = Command::new(program)
         .args(["--config-file".as_ref(), settings.as_os_str()])
         .args(["run", &format!("http://{}{PREFIX}/openapi.json", server.address)])
-        .args(["--header", &format!("Authorization: Bearer {TOKEN}")])
+        .args(["--header", &bearer()])
         .args(["--seed", SEED, "--max-time", TIME, "--no-color"])
         .current_dir(server.sandbox.beside())
         .output()

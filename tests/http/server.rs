@@ -10,6 +10,16 @@ use crate::support::program::{Running, Sandbox};
 pub const TOKEN: &str = "correct-horse-battery";
 pub const PREFIX: &str = "/partners/image-cache";
 
+/// Calls that change something, method and path below [`PREFIX`].
+pub const CHANGES: [&str; 6] = [
+    "POST cache-all/",
+    "POST restore/",
+    "POST cleanup/",
+    "POST flush/",
+    "DELETE entries/1/",
+    "POST entries/1/restore/",
+];
+
 /// Longer than anything takes that is not broken.
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -24,6 +34,11 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+}
+
+/// The header line of who has the token.
+pub fn bearer() -> String {
+    format!("Authorization: Bearer {TOKEN}")
 }
 
 impl Server {
@@ -90,6 +105,12 @@ impl Server {
     pub fn post(&self, path: &str, headers: &[&str], body: &str) -> Answer {
         let form = "Content-Type: application/x-www-form-urlencoded";
         self.ask(&format!("POST {path}"), &[headers, &[form]].concat(), body)
+    }
+
+    /// One of [`CHANGES`]; gives the status.
+    pub fn change(&self, call: &str, headers: &[&str]) -> u16 {
+        let (method, path) = call.split_once(' ').unwrap();
+        self.ask(&format!("{method} {PREFIX}/{path}"), headers, "").status
     }
 
     /// Logs in; gives the session's cookie as a header line.

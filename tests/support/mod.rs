@@ -1,13 +1,15 @@
 //! What several test programs share.
 
-#![allow(dead_code, reason = "not every test program uses everything")]
+#![allow(dead_code, unused_imports, reason = "not every test program uses everything")]
 
+pub mod command;
 pub mod database;
 pub mod namespace;
 pub mod noise;
 pub mod own_postgres;
 pub mod program;
 pub mod proxy;
+pub mod running;
 pub mod server_user;
 pub mod small_disk;
 pub mod usage;

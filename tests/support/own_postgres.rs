@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::program::{send, wait_until};
+use super::running::{send, wait_until};
 use super::server_user::{as_server, give_to_server, postgres_program};
 use super::small_disk::SmallDisk;
 

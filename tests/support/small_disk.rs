@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::program::hand_on;
+use super::command::hand_on;
 
 /// Where the disk is, for programs that were put on it.
 const INSIDE: &str = "/mnt";

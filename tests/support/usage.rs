@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::program::Running;
+use super::running::Running;
 
 /// Processor time that a process has taken so far, its ended children's left aside.
 pub fn cpu_time(pid: i32) -> Duration {

@@ -2,27 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::server::{PREFIX, Server, TOKEN};
+use crate::server::{CHANGES, PREFIX, Server, bearer};
 use crate::support::database::Kind;
 use crate::support::program::Sandbox;
-
-const CHANGES: [&str; 6] = [
-    "POST cache-all/",
-    "POST restore/",
-    "POST cleanup/",
-    "POST flush/",
-    "DELETE entries/1/",
-    "POST entries/1/restore/",
-];
-
-fn bearer() -> String {
-    format!("Authorization: Bearer {TOKEN}")
-}
-
-fn change(server: &Server, call: &str, headers: &[&str]) -> u16 {
-    let (method, path) = call.split_once(' ').unwrap();
-    server.ask(&format!("{method} {PREFIX}/{path}"), headers, "").status
-}
 
 #[test]
 fn t33_nothing_listens_unless_asked_and_then_on_loopback() {
@@ -50,19 +32,19 @@ fn t33_every_change_needs_the_token_and_no_other_site_can_make_one() {
     server.sandbox.wait_for_entries(1);
     let session = server.log_in();
     for call in CHANGES {
-        assert_eq!(change(&server, call, &[]), 401, "{call}");
+        assert_eq!(server.change(call, &[]), 401, "{call}");
         // As long as the right one, longer and shorter: none is nearer to it than another.
         for wrong in ["correct-horse-batterY", "correct-horse-battery0", "correct-horse-batter", ""]
         {
             let wrong = format!("Authorization: Bearer {wrong}");
-            let status = change(&server, call, &[&wrong]);
+            let status = server.change(call, &[&wrong]);
             // After some guesses nobody is let in for a while.
             assert!([401, 429].contains(&status), "{call}: {status}");
         }
         // What another site's form would bring.
-        assert_eq!(change(&server, call, &[&session]), 403, "{call}");
+        assert_eq!(server.change(call, &[&session]), 403, "{call}");
         let origin = "Origin: http://evil.example";
-        let status = change(&server, call, &[&session, origin, "Sec-Fetch-Site: cross-site"]);
+        let status = server.change(call, &[&session, origin, "Sec-Fetch-Site: cross-site"]);
         assert_eq!(status, 403, "{call}");
     }
     assert_eq!(server.sandbox.paths(), ["a.jpg"]);
@@ -76,6 +58,8 @@ fn t33_an_uploaded_page_or_drawing_never_runs() {
     let files = [
         ("page.html", format!("<!doctype html><html><body>{script}</body></html>")),
         ("drawing.svg", format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{script}</svg>")),
+        ("feed.xml", format!("<?xml version=\"1.0\"?><x>{script}</x>")),
+        ("page.xhtml", format!("<html xmlns=\"http://www.w3.org/1999/xhtml\">{script}</html>")),
         ("page.jpg", format!("<!doctype html><html><body>{script}</body></html>")),
     ];
     for (name, content) in &files {

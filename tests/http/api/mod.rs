@@ -7,7 +7,7 @@ mod runs;
 use imagecached::model::Digest;
 use serde_json::Value;
 
-use crate::server::{Answer, PREFIX, Server, TOKEN};
+use crate::server::{Answer, PREFIX, Server, TOKEN, bearer};
 use crate::support::database::Kind;
 use crate::support::program::{Sandbox, wait_until};
 
@@ -38,8 +38,7 @@ impl Answer {
 
 impl Server {
     fn call(&self, method: &str, path: &str) -> Answer {
-        let token = format!("Authorization: Bearer {TOKEN}");
-        self.ask(&format!("{method} {PREFIX}{path}"), &[&token], "")
+        self.ask(&format!("{method} {PREFIX}{path}"), &[&bearer()], "")
     }
 
     fn read(&self, path: &str) -> Answer {
