@@ -77,7 +77,10 @@ fn a_database_that_cuts_its_connections_does_not_end_a_move() {
                 for _ in 0..6 {
                     moving.wait_for_log("event=moved ");
                 }
+                // It must not come to its end before the last cut, however slow this test is.
+                moving.freeze();
                 sandbox.block_on(sandbox.database.cut_connections());
+                moving.thaw();
             }
             let (status, log) = moving.wait();
             assert!(status.success(), "{kind:?} to {to}: {log}");
