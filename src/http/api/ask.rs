@@ -93,7 +93,7 @@ impl IntoResponses for Refusals {
 }
 
 /// An answer that is a [`Problem`].
-fn problem(text: &str) -> RefOr<Response> {
+pub fn problem(text: &str) -> RefOr<Response> {
     let schema = utoipa::openapi::Ref::from_schema_name(Problem::name());
     let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema)).build();
     utoipa::openapi::ResponseBuilder::new()

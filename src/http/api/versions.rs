@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::api::ask::{Asked, Id, Nothing, Refusals};
+use crate::http::api::content::description::{Bytes, PartHeaders};
 use crate::http::api::content::send;
 use crate::http::api::entries::{Listed, find};
 use crate::http::api::{Api, former_cursor};
@@ -139,22 +140,9 @@ pub async fn page(
     tag = "history",
     params(
         ("id" = i64, Path, description = "The version."),
-        ("Range" = Option<String>, Header, description = "One range of bytes."),
-        ("If-Range" = Option<String>, Header, description = "The range is wanted of this content only."),
-        ("If-None-Match" = Option<String>, Header, description = "The contents that the client has."),
+        PartHeaders,
     ),
-    responses(
-        (status = 200, description = "The bytes.", body = [u8], content_type = "*/*"),
-        (status = 206, description = "The range.", body = [u8], content_type = "*/*"),
-        (status = 304, description = "The client has them."),
-        (status = 404, description = "There is no such version, or it has no data.", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 416, description = "There are no such bytes.", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 502, description = "The object store does not give the bytes.", body = Problem,
-            content_type = "application/problem+json"),
-        Refusals,
-    )
+    responses(Bytes, Refusals)
 )]
 pub async fn content(
     State(api): State<Arc<Api>>,

@@ -6,6 +6,7 @@
 //! the file. A range that ends before the file does cannot be verified.
 
 mod copy;
+pub mod description;
 mod kind;
 mod range;
 
@@ -24,6 +25,7 @@ use crate::http::Problem;
 use crate::http::api::Api;
 use crate::http::api::ask::{Asked, Id, Nothing, Refusals};
 use crate::http::api::content::copy::{Copy, copy};
+use crate::http::api::content::description::{Bytes, PartHeaders};
 use crate::http::api::content::range::Wanted;
 use crate::http::api::entries::find;
 use crate::http::gate::headers::as_upload;
@@ -80,22 +82,9 @@ impl Reading {
     tag = "entries",
     params(
         ("id" = i64, Path, description = "The entry."),
-        ("Range" = Option<String>, Header, description = "One range of bytes."),
-        ("If-Range" = Option<String>, Header, description = "The range is wanted of this content only."),
-        ("If-None-Match" = Option<String>, Header, description = "The contents that the client has."),
+        PartHeaders,
     ),
-    responses(
-        (status = 200, description = "The bytes.", body = [u8], content_type = "*/*"),
-        (status = 206, description = "The range.", body = [u8], content_type = "*/*"),
-        (status = 304, description = "The client has them."),
-        (status = 404, description = "There is no such entry, or it has no data.", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 416, description = "There are no such bytes.", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 502, description = "The object store does not give the bytes.", body = Problem,
-            content_type = "application/problem+json"),
-        Refusals,
-    )
+    responses(Bytes, Refusals)
 )]
 pub async fn content(
     State(api): State<Arc<Api>>,
