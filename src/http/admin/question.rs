@@ -15,8 +15,8 @@ pub struct Question {
     pub title: String,
     /// What will happen, and what will not.
     pub explanation: &'static str,
-    /// Where the answer goes: `entries` or `trash`.
-    pub of: &'static str,
+    /// The list whose deed it is: `entries` or `trash`.
+    pub list: &'static str,
     pub deed: &'static str,
     pub button: String,
     pub is_dangerous: bool,
@@ -48,7 +48,7 @@ impl Question {
         Self {
             title: title(count),
             explanation,
-            of: back.of,
+            list: back.list,
             deed,
             button: button(count),
             is_dangerous: false,
@@ -63,18 +63,18 @@ impl Question {
 
 /// The page on which something was selected.
 pub struct Back {
-    of: &'static str,
+    list: &'static str,
     pub address: String,
 }
 
 impl Back {
-    /// As the form says; else the list `of` which it was selected.
-    pub fn read(site: &Site, fields: &Fields, of: &'static str) -> Self {
+    /// As the form says; otherwise the list itself.
+    pub fn read(site: &Site, fields: &Fields, list: &'static str) -> Self {
         let address = match fields.get("back") {
             Some(back) => way_back(site, Some(back)),
-            None => format!("{}/admin/{of}/", site.prefix),
+            None => format!("{}/admin/{list}/", site.prefix),
         };
-        Self { of, address }
+        Self { list, address }
     }
 }
 
