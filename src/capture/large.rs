@@ -5,11 +5,12 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::capture::reader::{ReadError, Seen, now_ns, unchanged};
-use crate::capture::{Shared, object, trouble};
+use crate::capture::{Options, Shared, object, trouble};
 use crate::model::entry::{CHUNK_BYTES, ChunkSet, NewEntry, NewPayload, PayloadKind};
 use crate::model::places::Place;
 use crate::model::{Digest, FileStat, Hasher, UploadPath, mime};
@@ -21,11 +22,21 @@ use crate::uploads::OpenFile;
 /// Why a large file is not stored.
 const NOWHERE: &str = "it is over inline_limit, and large_files = \"skip\" leaves it out";
 
-/// As many chunks are written with one commit; as many more are read meanwhile.
+/// As many chunks are written with one commit at most; as many more are read meanwhile.
 const CHUNKS_AT_ONCE: usize = 4;
 
-/// Memory that a large file takes, whatever its size.
-pub const MEMORY_BYTES: u64 = (2 * CHUNKS_AT_ONCE * CHUNK_BYTES) as u64;
+/// Memory that a large file takes at most, whatever its size.
+const MEMORY_BYTES: u64 = (2 * CHUNKS_AT_ONCE * CHUNK_BYTES) as u64;
+
+/// A commit that takes longer keeps others from the connection for too long: the next one has fewer chunks.
+const LONG_COMMIT: Duration = Duration::from_millis(500);
+
+/// How many large files are streamed at a time: no more than there are connections to write with, nor than the
+/// memory is meant for.
+pub fn most_at_once(options: &Options) -> usize {
+    let fit = usize::try_from(options.bytes_in_flight / MEMORY_BYTES).unwrap_or(usize::MAX);
+    fit.clamp(1, options.writers.max(1))
+}
 
 /// A file that is too large to be held in memory.
 #[derive(Debug)]
@@ -38,15 +49,17 @@ pub struct LargeFile {
     /// Where its bytes go.
     pub place: Place,
     pub seen: Seen,
-    pub permit: OwnedSemaphorePermit,
 }
 
 /// A large file that needs nothing more.
 pub struct Streamed {
     pub looked_at_ns: i64,
     pub became: Became,
-    pub permit: OwnedSemaphorePermit,
 }
+
+/// A chunk on its way from the disk to the database, with its part of the memory: taken chunk by chunk, so that
+/// a small file never waits for it until the end of a large one.
+type Chunk = (Vec<u8>, OwnedSemaphorePermit);
 
 /// What has become of a large file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,19 +108,19 @@ struct WholeFile {
 impl LargeFile {
     /// Stores the file, unless its content is the stored one.
     pub async fn stream(self, shared: &Arc<Shared>) -> Result<Streamed, StreamError> {
-        let Self { path, file, stat, held_open, place, seen, permit } = self;
+        let Self { path, file, stat, held_open, place, seen } = self;
         let rewrite = seen.rewrite;
         let mut reading = Reading { path, file, stat, held_open, rewrite };
         let mut whole = None;
         // Only the times may have changed: reading twice is cheaper than writing once. And an object
         // is named by its content.
         if seen.stored_before || place != Place::Chunks {
-            let (back, found) = reading.read(None).await?;
+            let (back, found) = reading.read(shared.clone(), None).await?;
             reading = back;
             if !seen.rewrite && is_stored(shared, &reading, &found, place).await? {
                 let looked_at_ns = found.looked_at_ns;
                 let became = Became::Unchanged;
-                return Ok(Streamed { looked_at_ns, became, permit });
+                return Ok(Streamed { looked_at_ns, became });
             }
             whole = Some(found);
         }
@@ -124,7 +137,7 @@ impl LargeFile {
                 put?;
                 // The first look: the file may change while the upload ends.
                 let looked_at_ns = found.looked_at_ns;
-                return Ok(Streamed { looked_at_ns, became: Became::Safe, permit });
+                return Ok(Streamed { looked_at_ns, became: Became::Safe });
             }
         }
         if let (Some(found), Place::Nowhere) = (&whole, place) {
@@ -132,11 +145,11 @@ impl LargeFile {
             put(shared, entry).await?;
             trouble::left_out(shared, &reading.path, NOWHERE);
             let looked_at_ns = found.looked_at_ns;
-            return Ok(Streamed { looked_at_ns, became: Became::LeftOut, permit });
+            return Ok(Streamed { looked_at_ns, became: Became::LeftOut });
         }
         let set = fresh_chunk_set();
         match write(shared, reading, set).await {
-            Ok(looked_at_ns) => Ok(Streamed { looked_at_ns, became: Became::Safe, permit }),
+            Ok(looked_at_ns) => Ok(Streamed { looked_at_ns, became: Became::Safe }),
             Err(error) => {
                 if !matches!(error, StreamError::Store(_)) {
                     // With the database away the sweep removes them later.
@@ -154,14 +167,21 @@ async fn put(shared: &Arc<Shared>, entry: NewEntry) -> Result<(), StreamError> {
 }
 
 async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<i64, StreamError> {
-    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AT_ONCE);
-    let read = tokio::spawn(reading.read(Some(sender)));
+    let (sender, mut chunks) = mpsc::channel::<Chunk>(CHUNKS_AT_ONCE);
+    let read = tokio::spawn(reading.read(shared.clone(), Some(sender)));
     let mut first = 0;
     let mut ready = Vec::new();
-    while chunks.recv_many(&mut ready, CHUNKS_AT_ONCE).await > 0 {
-        shared.store.write_chunks(set, first, &ready).await?;
-        first += ready.len() as u32;
-        ready.clear();
+    let mut at_once = 1;
+    while chunks.recv_many(&mut ready, at_once).await > 0 {
+        let (written, permits): (Vec<_>, Vec<_>) = ready.drain(..).unzip();
+        let began = Instant::now();
+        shared.store.write_chunks(set, first, &written).await?;
+        first += written.len() as u32;
+        drop((written, permits));
+        at_once = match began.elapsed() > LONG_COMMIT {
+            true => (at_once / 2).max(1),
+            false => (at_once * 2).min(CHUNKS_AT_ONCE),
+        };
     }
     let (reading, whole) = read.await.expect("reading a file does not panic")?;
     put(shared, whole.entry(shared, &reading, NewPayload::Chunks(set))).await?;
@@ -250,22 +270,25 @@ impl Reading {
     /// Reads the file from its start, on a thread that may block, and sends its chunks.
     async fn read(
         self,
-        chunks: Option<mpsc::Sender<Vec<u8>>>,
+        shared: Arc<Shared>,
+        chunks: Option<mpsc::Sender<Chunk>>,
     ) -> Result<(Self, WholeFile), StreamError> {
-        tokio::task::spawn_blocking(move || self.read_blocking(chunks))
+        tokio::task::spawn_blocking(move || self.read_blocking(&shared, chunks))
             .await
             .expect("reading a file does not panic")
     }
 
     fn read_blocking(
         mut self,
-        chunks: Option<mpsc::Sender<Vec<u8>>>,
+        shared: &Shared,
+        chunks: Option<mpsc::Sender<Chunk>>,
     ) -> Result<(Self, WholeFile), StreamError> {
         self.file.rewind().map_err(StreamError::Io)?;
         let mut hasher = Hasher::default();
         let mut mime = mime::UNKNOWN.to_owned();
         let mut total = 0;
         loop {
+            let permit = shared.budget.permit(CHUNK_BYTES as u64);
             let mut chunk = Vec::with_capacity(CHUNK_BYTES);
             let limit = CHUNK_BYTES as u64;
             (&mut self.file).take(limit).read_to_end(&mut chunk).map_err(StreamError::Io)?;
@@ -279,7 +302,7 @@ impl Reading {
             total += chunk.len() as u64;
             hasher.update(&chunk);
             if let Some(chunks) = &chunks
-                && chunks.blocking_send(chunk).is_err()
+                && chunks.blocking_send((chunk, permit)).is_err()
             {
                 break; // Storing has failed, and tells why.
             }

@@ -7,9 +7,13 @@
 //! ```
 //!
 //! The queue holds names only; the disk holds the bytes. Readers are plain threads, because reading,
-//! hashing and encoding are work for a core and not for a runtime; each writer is a task with one
-//! connection. Between them stand as many bytes as `bytes_in_flight` allows.
+//! hashing and encoding are work for a core and not for a runtime; each writer is a task that has a
+//! connection while it commits. Between them stand as many bytes as `bytes_in_flight` allows.
+//!
+//! Large files have writers of their own, a few at a time, which take their turns at the connections piece by
+//! piece: so that a small file waits for a piece, and never for a whole large file.
 
+mod budget;
 mod cache_all;
 mod deadline;
 mod flush;
@@ -28,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub use cache_all::{Tally, cache_again, cache_all};
@@ -36,6 +40,7 @@ pub use deadline::Deadline;
 pub use flush::{Flushed, flush};
 pub use trouble::now;
 
+use crate::capture::budget::Budget;
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
 use crate::model::places::Places;
@@ -66,7 +71,7 @@ pub struct Options {
     pub bytes_in_flight: u64,
     /// Threads that read, hash and encode.
     pub readers: usize,
-    /// Tasks that store, each with its own connection.
+    /// Connections to store with.
     pub writers: usize,
 }
 
@@ -92,7 +97,7 @@ pub(crate) struct Shared {
     limits: trouble::Limits,
     /// When this began.
     started: Instant,
-    budget: Arc<Semaphore>,
+    budget: Budget,
 }
 
 impl Shared {
@@ -144,10 +149,10 @@ impl Capture {
         index: Index,
         health: Arc<Health>,
     ) -> std::io::Result<Self> {
-        let permits = reader::permits(options.bytes_in_flight).max(1);
+        let streams = large::most_at_once(&options);
         let shared = Arc::new(Shared {
-            queue: Queue::new(Settle::new(options.rules, QUEUE_CAPACITY)),
-            budget: Arc::new(Semaphore::new(permits as usize)),
+            queue: Queue::new(Settle::new(options.rules, QUEUE_CAPACITY, streams)),
+            budget: Budget::new(options.bytes_in_flight),
             index: Mutex::new(index),
             options,
             upload_dir,
@@ -162,19 +167,24 @@ impl Capture {
             limits: trouble::Limits::default(),
             started: Instant::now(),
         });
-        let (ready, incoming) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Handle::current();
+        let (small, incoming) = mpsc::unbounded_channel();
+        let (large, incoming_large) = mpsc::unbounded_channel();
+        let exits = reader::Exits { small, large };
         let readers = (0..shared.options.readers.max(1))
             .map(|n| {
-                let reader =
-                    reader::Reader::new(shared.clone(), ready.clone(), permits, runtime.clone());
+                let reader = reader::Reader::new(shared.clone(), exits.clone());
                 std::thread::Builder::new().name(format!("reader-{n}")).spawn(move || reader.run())
             })
             .collect::<Result<_, _>>()?;
         let incoming = Arc::new(tokio::sync::Mutex::new(incoming));
+        let incoming_large = Arc::new(tokio::sync::Mutex::new(incoming_large));
         let mut writers = JoinSet::new();
         for _ in 0..shared.options.writers.max(1) {
-            writers.spawn(writer::Writer::new(shared.clone(), incoming.clone()).run());
+            writers.spawn(writer::Writer::new(shared.clone()).store_batches(incoming.clone()));
+        }
+        for _ in 0..streams {
+            let writer = writer::Writer::new(shared.clone());
+            writers.spawn(writer.store_large(incoming_large.clone()));
         }
         Ok(Self { shared, readers, writers, died: false })
     }

@@ -208,6 +208,11 @@ impl Queue {
         counts.waiting.iter().chain(&counts.held_open).any(|path| state.settle.is_out(path))
     }
 
+    /// Whether a file that was handed out, and is large, may be streamed now: see [`Settle::begin_stream`].
+    pub fn begin_stream(&self, path: &UploadPath) -> bool {
+        self.state().settle.begin_stream(path)
+    }
+
     /// Takes back a file that was handed out; `fate` is what is to be told of it.
     pub fn report(&self, path: &UploadPath, outcome: Outcome, fate: Option<Fate>) {
         let mut state = self.state();

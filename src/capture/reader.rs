@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::capture::follow::Fate;
-use crate::capture::large::{LargeFile, MEMORY_BYTES};
+use crate::capture::large::LargeFile;
 use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
 use crate::model::health::Counters;
@@ -19,25 +18,30 @@ use crate::uploads::{OpenError, OpenFile};
 /// Memory that a file takes from the budget besides its contents: the row, its path, its bookkeeping.
 const OVERHEAD: u64 = 1_024;
 
-/// As many files stand between readers and writers at most, however small they are: what is read is in
-/// nobody's order any more, and a new upload comes behind all of it.
-const MOST_READY: u32 = 1_024;
-
-/// The unit of the budget, in bytes.
-const PERMIT_BYTES: u64 = 1_024;
-
-/// Bytes as permits of the budget.
-pub fn permits(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX >> 3)
-}
-
 /// A file that is ready to be stored.
 #[derive(Debug)]
-pub enum Ready {
+enum Ready {
     /// Wholly in memory.
     Small(Box<Prepared>),
     /// To be streamed.
     Large(Box<LargeFile>),
+}
+
+/// Where files go that are ready to be stored.
+#[derive(Debug, Clone)]
+pub struct Exits {
+    pub small: mpsc::UnboundedSender<Prepared>,
+    pub large: mpsc::UnboundedSender<LargeFile>,
+}
+
+impl Exits {
+    /// Hands a file on; whether there is still somebody to take it.
+    fn send(&self, ready: Ready) -> bool {
+        match ready {
+            Ready::Small(prepared) => self.small.send(*prepared).is_ok(),
+            Ready::Large(large) => self.large.send(*large).is_ok(),
+        }
+    }
 }
 
 /// A file in memory.
@@ -70,20 +74,13 @@ struct Verdict(Outcome, Option<Fate>);
 /// One reading thread.
 pub struct Reader {
     shared: Arc<Shared>,
-    ready: mpsc::UnboundedSender<Ready>,
-    all_permits: u32,
-    runtime: Handle,
+    exits: Exits,
     buffer: Vec<u8>,
 }
 
 impl Reader {
-    pub fn new(
-        shared: Arc<Shared>,
-        ready: mpsc::UnboundedSender<Ready>,
-        all_permits: u32,
-        runtime: Handle,
-    ) -> Self {
-        Self { shared, ready, all_permits, runtime, buffer: Vec::new() }
+    pub fn new(shared: Arc<Shared>, exits: Exits) -> Self {
+        Self { shared, exits, buffer: Vec::new() }
     }
 
     /// Reads files until the queue is closed.
@@ -91,7 +88,7 @@ impl Reader {
         while let Some((due, rules)) = self.shared.queue.next() {
             match self.read(&due, &rules) {
                 Ok(ready) => {
-                    if self.ready.send(ready).is_err() {
+                    if !self.exits.send(ready) {
                         return;
                     }
                 }
@@ -123,21 +120,16 @@ impl Reader {
         let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before, rewrite };
         let place = self.shared.options.places.of(stat.size);
         if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
-            let permit = self.permit(MEMORY_BYTES);
+            if !self.shared.queue.begin_stream(&due.path) {
+                return Err(Verdict(Outcome::Large, None));
+            }
             let path = due.path.clone();
-            return Ok(Ready::Large(Box::new(LargeFile {
-                path,
-                file,
-                stat,
-                held_open,
-                place,
-                seen,
-                permit,
-            })));
+            let large = LargeFile { path, file, stat, held_open, place, seen };
+            return Ok(Ready::Large(Box::new(large)));
         }
         let inline = place == Place::Inline;
         let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
-        let permit = self.permit(stat.size + encoded + OVERHEAD);
+        let permit = self.shared.budget.permit(stat.size + encoded + OVERHEAD);
         self.buffer.clear();
         file.read_to(&mut self.buffer).map_err(|error| self.failed_io(due, &error))?;
         seen.looked_at_ns = now_ns();
@@ -187,15 +179,6 @@ impl Reader {
             }
             Err(OpenError::Io(error)) => Err(self.failed_io(due, &error)),
         }
-    }
-
-    fn permit(&self, bytes: u64) -> OwnedSemaphorePermit {
-        let least = (self.all_permits / MOST_READY).max(1);
-        let wanted = permits(bytes).clamp(least, self.all_permits);
-        let budget = self.shared.budget.clone();
-        self.runtime
-            .block_on(budget.acquire_many_owned(wanted))
-            .expect("the budget's semaphore is never closed")
     }
 
     fn failed(&self, due: &Due, error: &ReadError) -> Verdict {

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 use crate::capture::follow::Fate;
 use crate::capture::large::{Became, LargeFile, Streamed};
 use crate::capture::object::Uploaded;
-use crate::capture::reader::{Prepared, Ready, Seen, now_ns};
+use crate::capture::reader::{Prepared, Seen, now_ns};
 use crate::capture::{Shared, object, trouble};
 use crate::model::health::Counters;
 use crate::model::settle::Outcome;
@@ -30,8 +30,10 @@ const UPLOADS: usize = 8;
 /// One storing task.
 pub struct Writer {
     shared: Arc<Shared>,
-    incoming: Arc<Mutex<mpsc::UnboundedReceiver<Ready>>>,
 }
+
+/// Files that are ready to be stored, for whichever writer is free.
+pub type Incoming<T> = Arc<Mutex<mpsc::UnboundedReceiver<T>>>;
 
 /// What is left of a file when its entry has been handed to the store.
 struct Pending {
@@ -44,44 +46,27 @@ struct Pending {
 }
 
 impl Writer {
-    pub fn new(shared: Arc<Shared>, incoming: Arc<Mutex<mpsc::UnboundedReceiver<Ready>>>) -> Self {
-        Self { shared, incoming }
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
-    /// Stores until there are no readers any more.
-    pub async fn run(self) {
+    /// Stores files that are in memory, until there are no readers any more.
+    pub async fn store_batches(self, incoming: Incoming<Prepared>) {
         loop {
-            let (batch, large) = self.gather().await;
-            if batch.is_empty() && large.is_none() {
+            let batch = gather(&incoming).await;
+            if batch.is_empty() {
                 return;
             }
             self.save(batch).await;
-            if let Some(large) = large {
-                self.save_large(*large).await;
-            }
         }
     }
 
-    /// Waits for one file, then takes what else is ready. Empty when there are no readers any more.
-    async fn gather(&self) -> (Vec<Prepared>, Option<Box<LargeFile>>) {
-        let mut incoming = self.incoming.lock().await;
-        let mut batch = Vec::new();
-        let mut weight = 0;
-        let mut next = incoming.recv().await;
-        while let Some(ready) = next {
-            match ready {
-                Ready::Large(large) => return (batch, Some(large)),
-                Ready::Small(prepared) => {
-                    weight += prepared.entry.weight();
-                    batch.push(*prepared);
-                }
-            }
-            if weight >= BATCH.0 || batch.len() >= BATCH.1 {
-                break;
-            }
-            next = incoming.try_recv().ok();
+    /// Stores large files, one after another, until there are no readers any more.
+    pub async fn store_large(self, incoming: Incoming<LargeFile>) {
+        loop {
+            let Some(large) = incoming.lock().await.recv().await else { return };
+            self.save_large(large).await;
         }
-        (batch, None)
     }
 
     async fn save(&self, batch: Vec<Prepared>) {
@@ -137,7 +122,8 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let written = self.shared.store.put(entries).await?;
         for (pending, written) in pending.iter().zip(written) {
-            self.stored(pending, if written { Became::Safe } else { Became::Unchanged });
+            let became = if written { Became::Safe } else { Became::Unchanged };
+            self.stored(&pending.path, &pending.stat, &pending.seen, became);
         }
         // Only now: how long a file is unsafe is what counts.
         for uploaded in pending.iter_mut().filter_map(|pending| pending.uploaded.take()) {
@@ -150,10 +136,8 @@ impl Writer {
         let LargeFile { path, stat, seen, .. } = &large;
         let (path, stat, seen) = (path.clone(), *stat, *seen);
         match large.stream(&self.shared).await {
-            Ok(Streamed { looked_at_ns, became, permit }) => {
-                let seen = Seen { looked_at_ns, ..seen };
-                let pending = Pending { path, stat, seen, uploaded: None, _permit: permit };
-                self.stored(&pending, became);
+            Ok(Streamed { looked_at_ns, became }) => {
+                self.stored(&path, &stat, &Seen { looked_at_ns, ..seen }, became);
             }
             Err(super::large::StreamError::Changed) => {
                 self.shared.queue.report(&path, Outcome::Changed, None);
@@ -168,9 +152,8 @@ impl Writer {
         }
     }
 
-    fn stored(&self, file: &Pending, became: Became) {
+    fn stored(&self, path: &UploadPath, stat: &FileStat, seen: &Seen, became: Became) {
         trouble::database_back(&self.shared);
-        let Pending { path, stat, seen, .. } = file;
         self.shared.index().note_seen(path, stat, seen.looked_at_ns);
         let counters = &self.shared.health.counters;
         let fate = match became {
@@ -227,4 +210,21 @@ impl Writer {
             self.shared.queue.report(path, Outcome::Failed, Some(Fate::Failed));
         }
     }
+}
+
+/// Waits for one file, then takes what else is ready. Empty when there are no readers any more.
+async fn gather(incoming: &Incoming<Prepared>) -> Vec<Prepared> {
+    let mut incoming = incoming.lock().await;
+    let mut batch = Vec::new();
+    let mut weight = 0;
+    let mut next = incoming.recv().await;
+    while let Some(prepared) = next {
+        weight += prepared.entry.weight();
+        batch.push(prepared);
+        if weight >= BATCH.0 || batch.len() >= BATCH.1 {
+            break;
+        }
+        next = incoming.try_recv().ok();
+    }
+    batch
 }

@@ -6,10 +6,13 @@
 //! afterwards, so an older content can never overtake a newer one.
 
 mod due;
+mod lanes;
 mod line;
 mod passing;
 mod questions;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant};
 pub use due::{Due, Rules, Writers};
 pub use sign::{Outcome, Sign};
 
-use crate::model::settle::line::{Line, Place};
+use crate::model::settle::lanes::{Lanes, Spot};
 use crate::model::settle::passing::is_passing;
 use crate::model::{FileStat, UploadPath};
 
@@ -44,10 +47,11 @@ struct Waiting {
 
 #[derive(Debug)]
 enum Stage {
-    /// In line, at this place.
-    Queued(Place),
-    /// Handed out; with what was noticed meanwhile, and when.
-    OutAt { again: Option<(Sign, Instant)> },
+    /// In its lane, at this place.
+    Queued(Spot),
+    /// Handed out; with what was noticed meanwhile, and when. What is `streamed` has one of the places of
+    /// large files.
+    OutAt { again: Option<(Sign, Instant)>, streamed: bool },
 }
 
 /// The files that are seen and not yet safe.
@@ -56,21 +60,22 @@ pub struct Settle {
     rules: Rules,
     capacity: usize,
     files: HashMap<UploadPath, Waiting>,
-    line: Line,
+    lanes: Lanes,
     /// How many of the files have failed: they take no room from others.
     failing: usize,
     hurrying: bool,
 }
 
 impl Settle {
-    /// Room for `capacity` waiting files; beyond it, the disk itself is the queue.
+    /// Room for `capacity` waiting files; beyond it, the disk itself is the queue. At most `streamed` large
+    /// files are handed out at a time.
     #[must_use]
-    pub fn new(rules: Rules, capacity: usize) -> Self {
+    pub fn new(rules: Rules, capacity: usize, streamed: usize) -> Self {
         Self {
             rules,
             capacity,
             files: HashMap::new(),
-            line: Line::default(),
+            lanes: Lanes::new(streamed),
             failing: 0,
             hurrying: false,
         }
@@ -87,14 +92,14 @@ impl Settle {
         let full = self.is_full();
         match self.files.get_mut(&path) {
             Some(file) => match &mut file.stage {
-                Stage::OutAt { again } => {
+                Stage::OutAt { again, .. } => {
                     let closed = matches!(again, Some((Sign::Closed, _)));
                     if !closed {
                         let since = again.map_or(now, |(_, since)| since);
                         *again = Some((sign, since));
                     }
                 }
-                Stage::Queued(place) => {
+                Stage::Queued(spot) => {
                     if sign == Sign::Closed {
                         file.closed.get_or_insert(now);
                     }
@@ -105,11 +110,13 @@ impl Settle {
                     // failed before says nothing new.
                     let is_news =
                         !matches!(sign, Sign::Found | Sign::Scanned) || file.failures == 0;
-                    let sooner = due < place.due && is_news;
-                    if sooner || (was_backlog && !file.is_backlog) {
-                        let due = if sooner { due } else { place.due };
-                        self.line.leave(*place);
-                        *place = self.line.join(path, file.since, due, file.is_backlog);
+                    let sooner = due < spot.place.due && is_news;
+                    // What is written anew may be small by now.
+                    let is_large = spot.is_large && sign != Sign::Closed;
+                    let changes_lane = is_large != spot.is_large;
+                    if sooner || changes_lane || (was_backlog && !file.is_backlog) {
+                        let due = if sooner { due } else { spot.place.due };
+                        self.queue(path, due, is_large);
                     }
                 }
             },
@@ -122,10 +129,10 @@ impl Settle {
                     is_backlog: sign == Sign::Scanned,
                     failures: 0,
                     delays: 0,
-                    stage: Stage::OutAt { again: None },
+                    stage: Stage::OutAt { again: None, streamed: false },
                 };
                 self.files.insert(path.clone(), waiting);
-                self.queue(path, now + delay);
+                self.queue(path, now + delay, false);
             }
         }
         true
@@ -133,9 +140,9 @@ impl Settle {
 
     /// Hands out the next file that is due.
     pub fn next(&mut self, now: Instant) -> Option<Due> {
-        let path = self.line.next(now)?;
+        let (path, streamed) = self.lanes.next(now)?;
         let file = self.files.get_mut(&path)?;
-        file.stage = Stage::OutAt { again: None };
+        file.stage = Stage::OutAt { again: None, streamed };
         Some(Due {
             since: file.since,
             closed: file.closed,
@@ -144,12 +151,27 @@ impl Settle {
         })
     }
 
+    /// A file that was handed out is large: whether it may be streamed now. If not, it is to be reported as
+    /// [`Outcome::Large`], and comes again when there is a place for it.
+    pub fn begin_stream(&mut self, path: &UploadPath) -> bool {
+        match self.files.get_mut(path).map(|file| &mut file.stage) {
+            Some(Stage::OutAt { streamed, .. }) => {
+                *streamed = *streamed || self.lanes.begin_stream();
+                *streamed
+            }
+            _ => false,
+        }
+    }
+
     /// Takes back a file that was handed out. Returns whether something has happened to it meanwhile: it
     /// is due again then, and `outcome` is not the last word.
     pub fn report(&mut self, path: &UploadPath, outcome: Outcome, now: Instant) -> bool {
         let Some(file) = self.files.get_mut(path) else { return false };
-        let Stage::OutAt { again } = &mut file.stage else { return false };
-        let again = again.take();
+        let Stage::OutAt { again, streamed } = &mut file.stage else { return false };
+        let (again, is_large) = (again.take(), *streamed || outcome == Outcome::Large);
+        if std::mem::take(streamed) {
+            self.lanes.end_stream();
+        }
         if let Some((sign, since)) = again {
             // Whatever came out, something has happened since.
             file.is_backlog = sign == Sign::Scanned;
@@ -160,7 +182,7 @@ impl Settle {
                 file.seen = None;
             }
             file.closed = (sign == Sign::Closed).then_some(since);
-            self.queue(path.clone(), now);
+            self.queue(path.clone(), now, false);
             return true;
         }
         let wait = match outcome {
@@ -169,7 +191,7 @@ impl Settle {
                 self.files.remove(path);
                 return false;
             }
-            Outcome::Returned => Duration::ZERO,
+            Outcome::Returned | Outcome::Large => Duration::ZERO,
             Outcome::Changed => {
                 file.closed = None;
                 TOUCH_DELAY
@@ -192,16 +214,16 @@ impl Settle {
                 RETRY.0.saturating_mul(1 << file.failures.min(10)).min(RETRY.1)
             }
         };
-        self.queue(path.clone(), now + wait);
+        self.queue(path.clone(), now + wait, is_large);
         false
     }
 
     /// Makes every file due now that has not failed: somebody waits for it.
     pub fn nudge(&mut self, now: Instant) {
         let sound = |path: &&UploadPath| self.files.get(*path).is_some_and(|f| f.failures == 0);
-        let later: Vec<_> = self.line.after(now).filter(sound).cloned().collect();
+        let later: Vec<_> = self.lanes.after(now).filter(sound).cloned().collect();
         for path in later {
-            self.queue(path, now);
+            self.bring_forward(path, now);
         }
     }
 
@@ -215,189 +237,28 @@ impl Settle {
         for file in self.files.values_mut() {
             (file.failures, file.delays) = (0, 0);
         }
-        let later: Vec<_> = self.line.after(now).cloned().collect();
+        let later: Vec<_> = self.lanes.after(now).cloned().collect();
         for path in later {
-            self.queue(path, now);
+            self.bring_forward(path, now);
         }
     }
 
-    /// Puts a file into the line, or gives it another place there.
-    fn queue(&mut self, path: UploadPath, due: Instant) {
+    /// Makes a file that waits due now, in the lane where it is.
+    fn bring_forward(&mut self, path: UploadPath, now: Instant) {
+        if let Some(Stage::Queued(spot)) = self.files.get(&path).map(|file| &file.stage) {
+            let is_large = spot.is_large;
+            self.queue(path, now, is_large);
+        }
+    }
+
+    /// Puts a file into a lane, or gives it another place there.
+    fn queue(&mut self, path: UploadPath, due: Instant, is_large: bool) {
         if let Some(file) = self.files.get_mut(&path) {
-            if let Stage::Queued(place) = file.stage {
-                self.line.leave(place);
+            if let Stage::Queued(spot) = file.stage {
+                self.lanes.leave(spot);
             }
-            file.stage = Stage::Queued(self.line.join(path, file.since, due, file.is_backlog));
+            let (since, is_backlog) = (file.since, file.is_backlog);
+            file.stage = Stage::Queued(self.lanes.join(path, since, due, is_backlog, is_large));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RULES: Rules =
-        Rules { quiet: Duration::from_secs(2), held_open: Duration::from_secs(60) };
-
-    fn path(name: &str) -> UploadPath {
-        UploadPath::parse(name).unwrap()
-    }
-
-    fn stat(size: u64) -> FileStat {
-        FileStat { size, mtime_ns: 1, ctime_ns: 1, inode: 1, mode: 0o644 }
-    }
-
-    fn settle() -> (Settle, Instant) {
-        (Settle::new(RULES, 3), Instant::now())
-    }
-
-    #[test]
-    fn a_closed_file_is_due_at_once_and_once() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Touched, now);
-        assert_eq!(settle.next(now), None);
-        settle.note(path("a"), Sign::Closed, now);
-        let due = settle.next(now).unwrap();
-        assert!(due.closed.is_some());
-        assert_eq!(settle.next(now + RULES.held_open), None);
-        settle.report(&path("a"), Outcome::Done, now);
-        assert_eq!(settle.unsaved(), 0);
-    }
-
-    #[test]
-    fn what_is_seen_to_come_is_no_backlog_any_more() {
-        let (mut settle, now) = settle();
-        for name in ["a", "b", "c"] {
-            settle.note(path(name), Sign::Scanned, now);
-        }
-        settle.note(path("b"), Sign::Closed, now);
-        assert_eq!(settle.next(now).unwrap().path, path("b"));
-        assert_eq!(settle.queued(), 2);
-    }
-
-    #[test]
-    fn a_file_that_was_only_linked_is_due_a_little_later() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Touched, now);
-        assert_eq!(settle.next_due(), Some(now + TOUCH_DELAY));
-        assert!(settle.next(now + TOUCH_DELAY).is_some());
-    }
-
-    #[test]
-    fn a_passing_name_is_waited_for_unless_time_is_short() {
-        let (mut settle, now) = settle();
-        settle.note(path(".a.jpg.Xy12zW"), Sign::Closed, now);
-        assert_eq!(settle.next_due(), Some(now + RULES.quiet));
-        settle.hurry(now);
-        assert!(settle.next(now).is_some());
-    }
-
-    #[test]
-    fn what_happens_during_a_capture_makes_the_file_due_again() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Closed, now);
-        settle.next(now).unwrap();
-        let later = now + Duration::from_secs(1);
-        settle.note(path("a"), Sign::Closed, later);
-        settle.note(path("a"), Sign::Touched, later);
-        assert_eq!(settle.next(later), None, "handed out twice");
-        settle.report(&path("a"), Outcome::Done, later);
-        let due = settle.next(later).unwrap();
-        assert!(due.closed.is_some());
-        assert_eq!(due.since, later);
-    }
-
-    #[test]
-    fn the_database_being_away_costs_no_place_in_line() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Closed, now);
-        settle.next(now).unwrap();
-        settle.report(&path("a"), Outcome::Returned, now);
-        let due = settle.next(now).unwrap();
-        assert!(due.closed.is_some());
-        assert_eq!(due.since, now);
-    }
-
-    #[test]
-    fn failures_wait_longer_and_longer_until_something_happens() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Closed, now);
-        let mut waits = Vec::new();
-        for _ in 0..14 {
-            settle.next(settle.next_due().unwrap()).unwrap();
-            settle.report(&path("a"), Outcome::Failed, now);
-            waits.push(settle.next_due().unwrap() - now);
-        }
-        assert!(waits.is_sorted(), "{waits:?}");
-        assert_eq!(waits.last(), Some(&RETRY.1));
-        settle.note(path("a"), Sign::Closed, now);
-        assert!(settle.next(now).is_some());
-    }
-
-    #[test]
-    fn without_it_a_file_has_to_keep_still() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Found, now);
-        settle.next(now).unwrap();
-        settle.report(&path("a"), Outcome::Unsettled(stat(1)), now);
-        let due = settle.next(now + RULES.quiet).unwrap();
-        assert!(due.is_settled(&stat(1), Writers::Unknown, &RULES));
-        assert!(!due.is_settled(&stat(2), Writers::Unknown, &RULES), "it grew");
-        assert!(!due.is_settled(&stat(1), Writers::Some, &RULES), "a writer pauses");
-        // It looks the same every time: the clock goes on from the first such look.
-        settle.report(&path("a"), Outcome::Unsettled(stat(1)), now + RULES.quiet);
-        let due = settle.next(now + RULES.held_open).unwrap();
-        assert!(due.is_settled(&stat(1), Writers::Some, &RULES));
-    }
-
-    #[test]
-    fn beyond_its_room_it_says_so() {
-        let (mut settle, now) = settle();
-        for name in ["a", "b", "c"] {
-            assert!(settle.note(path(name), Sign::Found, now));
-        }
-        assert!(!settle.note(path("d"), Sign::Found, now));
-        assert!(settle.note(path("a"), Sign::Closed, now), "a known file needs no room");
-    }
-
-    #[test]
-    fn files_that_fail_take_no_room_from_others() {
-        let (mut settle, now) = settle();
-        for name in ["a", "b", "c"] {
-            settle.note(path(name), Sign::Found, now);
-            settle.next(now).unwrap();
-            settle.report(&path(name), Outcome::Failed, now);
-        }
-        assert!(!settle.is_full() && settle.note(path("d"), Sign::Closed, now));
-        assert_eq!(settle.next(now).unwrap().path, path("d"));
-        settle.report(&path("d"), Outcome::Failed, now);
-        assert_eq!(settle.unsaved(), 3, "the fourth is left to a scan");
-        // At the end each gets one more try.
-        assert_eq!(settle.hopeful(), 0);
-        settle.hurry(now);
-        assert_eq!(settle.hopeful(), 3);
-        for _ in 0..3 {
-            let due = settle.next(now).unwrap();
-            settle.report(&due.path, Outcome::Failed, now);
-        }
-        assert_eq!(settle.hopeful(), 0);
-    }
-
-    #[test]
-    fn hurry_makes_everything_due() {
-        let (mut settle, now) = settle();
-        settle.note(path("a"), Sign::Touched, now);
-        settle.note(path("b"), Sign::Found, now);
-        settle.next(now).unwrap();
-        settle.report(&path("b"), Outcome::Unsettled(stat(1)), now);
-        settle.hurry(now);
-        assert!(settle.next(now).is_some() && settle.next(now).is_some());
-        settle.report(&path("a"), Outcome::Done, now);
-        for _ in 0..20 {
-            assert_eq!(settle.hopeful(), 1);
-            settle.report(&path("b"), Outcome::Unsettled(stat(1)), now);
-            settle.next(now + TOUCH_DELAY).unwrap();
-        }
-        assert_eq!((settle.hopeful(), settle.unsaved()), (0, 1), "a writer does not let go");
     }
 }

@@ -21,7 +21,7 @@ impl Settle {
     /// Files that could be handed out right now or later, those handed out left aside.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.line.len()
+        self.lanes.len()
     }
 
     /// Whether this file waits already, and so needs no room.
@@ -33,7 +33,7 @@ impl Settle {
     /// Files that are handed out.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.files.len() - self.line.len()
+        self.files.len() - self.lanes.len()
     }
 
     /// Whether there is no room for more.
@@ -76,7 +76,7 @@ impl Settle {
     /// When the next file will be due, or was.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.line.next_due()
+        self.lanes.next_due()
     }
 
     /// Files that have failed, and wait to be tried again.

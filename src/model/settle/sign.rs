@@ -25,6 +25,8 @@ pub enum Outcome {
     Unsettled(FileStat),
     /// It changed while it was read.
     Changed,
+    /// It is large, and has no place among those that are streamed now.
+    Large,
     /// It cannot be read, or the database refuses it.
     Failed,
     /// The database is away: the file is as due as before.
