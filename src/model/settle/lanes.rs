@@ -144,7 +144,9 @@ mod tests {
             joined(&mut lanes, &format!("large/{n}"), now, true);
             joined(&mut lanes, &format!("small/{n}"), now, false);
         }
-        gone.map(|spot| lanes.leave(spot));
+        for spot in gone {
+            lanes.leave(spot);
+        }
         let out: Vec<bool> =
             std::iter::from_fn(|| lanes.next(now)).map(|(_, large)| large).collect();
         assert_eq!(out, [true, false, true, false, true, false]);
