@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::capture;
 use crate::daemon::Parts;
+use crate::daemon::unfinished::Unfinished;
 use crate::http::{Flushed, Guard, GuardState, Restored, Tally};
 use crate::model::UploadPath;
 use crate::model::plan::{Missing, Plan};
@@ -114,7 +115,9 @@ impl Parts {
                 let turn = self.restores.try_lock();
                 let turn = turn.map_err(|_| "a restore is under way already".to_owned())?;
                 let restored = self.restore_with(restoring, turn).await;
-                restored.map_err(|error| error.to_string())?
+                let (plan, report) = restored.map_err(|error| error.to_string())?;
+                self.unfinished.send_replace(Unfinished::of(&report));
+                (plan, report)
             }
         };
         Ok(Restored {
@@ -125,6 +128,10 @@ impl Parts {
             refused: plan.refused + report.failed,
             without_data: plan.without_data,
             left: report.left.len() as u64,
+            stopped: report
+                .stopped
+                .filter(|_| !report.left.is_empty())
+                .map(|stop| stop.to_string()),
         })
     }
 

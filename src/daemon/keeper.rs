@@ -118,6 +118,7 @@ impl Keeper {
 
     async fn scan_for_ever(&self) {
         let _objects = AbortOnDrop(tokio::spawn(objects::keep(self.parts.clone())));
+        let _unfinished = AbortOnDrop(tokio::spawn(unfinished::keep(self.parts.clone())));
         let _verifying = AbortOnDrop(tokio::spawn(verifying::keep(self.parts.clone())));
         let returns = || Counters::get(&self.parts.context.health.counters.database_returns);
         let (mut day, mut hour) = (Instant::now() + DAY, Instant::now() + HOUR);

@@ -1,5 +1,6 @@
-//! A restore that could not be finished: the disk was full, or an object store did not answer. It is
-//! tried again until nothing is left, without a restart.
+//! A restore that could not be finished: the disk was full, or the database or an object store did not answer. It
+//! is tried again until nothing is left, without a restart: the one at the start, and one that was asked for
+//! over HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,24 +15,65 @@ use crate::uploads::Disk;
 /// lines.
 const RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
+/// The wait where the database has gone away in the middle: a restore begins with waiting until it is back.
+const DATABASE_AWAY: Duration = Duration::from_secs(1);
+
 /// How often a disk that was full is asked whether there is room.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// What has to be known of a restore that has stopped before its end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unfinished {
+    /// As many bytes must be free on the disk, which was full.
+    room: Option<u64>,
+    /// The database has gone away.
+    database_away: bool,
+}
+
+impl Unfinished {
+    /// Of a restore that has left something undone; `None` where nothing is left.
+    pub fn of(report: &Report) -> Option<Self> {
+        let was_full = matches!(report.stopped, Some(Stop::DiskFull(_)));
+        let database_away = matches!(report.stopped, Some(Stop::Store(_)));
+        let unfinished = Self { room: was_full.then(|| needed(report)), database_away };
+        (!report.left.is_empty()).then_some(unfinished)
+    }
+
+    /// Of a restore of which nothing is known, not even whether it has begun.
+    fn of_outcome(outcome: Option<RestoreOutcome>) -> Option<Self> {
+        match outcome {
+            Some(Ok(report)) => Self::of(&report),
+            _ => Some(Self::default()),
+        }
+    }
+}
+
 /// Restores until nothing is left. `last` is what the restore before has come to.
-pub async fn finish(parts: Arc<Parts>, mut last: Option<RestoreOutcome>) {
-    let mut wait = RETRY.0;
+pub async fn finish(parts: Arc<Parts>, last: Option<RestoreOutcome>) {
+    follow(parts, Unfinished::of_outcome(last)).await;
+}
+
+/// As [`finish`], for every restore that stops while the daemon runs. Runs until it is aborted.
+pub async fn keep(parts: Arc<Parts>) {
+    let mut unfinished = parts.unfinished.subscribe();
     loop {
-        let report = match &last {
-            Some(Ok(report)) if report.left.is_empty() => return,
-            Some(Ok(report)) => Some(report),
-            _ => None,
-        };
+        // The sender is part of `parts`.
+        let found = unfinished.wait_for(Option::is_some).await;
+        let last = found.ok().and_then(|found| *found);
+        parts.unfinished.send_replace(None);
+        follow(parts.clone(), last).await;
+    }
+}
+
+async fn follow(parts: Arc<Parts>, mut last: Option<Unfinished>) {
+    let mut wait = RETRY.0;
+    while let Some(unfinished) = last {
         tokio::select! {
-            () = sleep(wait) => {}
-            () = room_again(&parts, report) => {}
+            () = sleep(if unfinished.database_away { DATABASE_AWAY } else { wait }) => {}
+            () = room_again(&parts, unfinished) => {}
         }
         wait = next(wait);
-        last = Some(parts.clone().restore().await);
+        last = Unfinished::of_outcome(Some(parts.clone().restore_at_last().await));
     }
 }
 
@@ -41,11 +83,9 @@ fn next(wait: Duration) -> Duration {
 
 /// Returns once there is room for everything that a full disk has kept out. Never, when the disk had room
 /// enough: then it is a quota that is full, of which the disk's room tells nothing.
-async fn room_again(parts: &Parts, report: Option<&Report>) {
-    let needed =
-        report.filter(|report| matches!(report.stopped, Some(Stop::DiskFull(_)))).map(needed);
+async fn room_again(parts: &Parts, unfinished: Unfinished) {
     let free = || Disk::under(parts.upload_dir.root()).map_or(0, |disk| disk.free);
-    match needed {
+    match unfinished.room {
         Some(needed) if free() < needed => {
             while free() < needed {
                 sleep(LOOK).await;

@@ -101,6 +101,8 @@ pub struct Restored {
     pub without_data: u64,
     /// Not restored, since the disk is full or a store is away.
     pub left: u64,
+    /// Why they are left.
+    pub stopped: Option<String>,
 }
 
 /// What a flush has seen.

@@ -76,12 +76,16 @@ pub struct PutBack {
     pub without_data: u64,
     /// Not restored, since the disk is full or a store is away.
     pub left: u64,
+    /// Why they are left. A restore of everything is tried again by itself until none is, as the status says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 impl From<Restored> for PutBack {
     fn from(restored: Restored) -> Self {
-        let Restored { restored, bytes, present, damaged, refused, without_data, left } = restored;
-        Self { restored, bytes, present, damaged, refused, without_data, left }
+        let Restored { restored, bytes, present, damaged, refused, without_data, left, stopped } =
+            restored;
+        Self { restored, bytes, present, damaged, refused, without_data, left, stopped }
     }
 }
 

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::{PIXEL, with_files};
-use crate::server::Server;
-use crate::support::program::wait_until;
+use crate::server::{Server, TOKEN};
+use crate::support::database::Kind;
+use crate::support::program::{Sandbox, wait_until};
+use crate::support::proxy::Proxy;
 
 #[test]
 fn runs_do_what_the_commands_do() {
@@ -50,6 +52,45 @@ fn runs_do_what_the_commands_do() {
     assert_eq!(trashed().lines().count(), 1, "past the trash");
     server.read(&format!("/entries/{id}/")).problem(404);
     server.end();
+}
+
+/// Who asks for a restore has the files in the end, as with the restore at a start.
+#[test]
+fn a_restore_that_stops_half_way_goes_on_by_itself() {
+    const FILES: usize = 6;
+    let mut sandbox = Sandbox::new(Kind::Postgres);
+    for n in 0..FILES {
+        sandbox.write(&format!("{n}.jpg"), &vec![b'a' + n as u8; 1 << 20]);
+    }
+    sandbox.ok(&["cache-all"]);
+    let before = sandbox.files();
+    sandbox.wipe();
+    let mut proxy = Proxy::new(&sandbox.url());
+    let token = ("IMAGECACHED_TOKEN".to_owned(), TOKEN.to_owned());
+    sandbox.environment.extend([("DATABASE_URL".to_owned(), proxy.url().to_owned()), token]);
+    let server = Server::of(sandbox, "watch", "127.0.0.1:0", &[]);
+    wait_until("the daemon knows the cache", || {
+        server.read("/status/").json()["daemon"]["restore_finished"] == true
+    });
+    proxy.slow_down(500_000);
+    let accepted = server.call("POST", "/restore/?wait=false");
+    let place = accepted.header("location").unwrap().to_owned();
+    wait_until("the restore is under way", || !server.sandbox.files().is_empty());
+    proxy.go_away();
+    wait_until("it has stopped", || server.get(&place, &[]).json()["state"] != "running");
+    let job = server.get(&place, &[]).json();
+    let told = &job["restored"];
+    assert!(told["left"].as_u64().is_some_and(|left| left > 0), "{job}");
+    assert!(told["stopped"].is_string() && server.sandbox.files().len() < FILES, "{job}");
+    proxy.slow_down(u64::MAX);
+    proxy.come_back();
+    wait_until("all files", || server.sandbox.files() == before);
+    wait_until("the status says so", || {
+        let answer = server.read("/status/");
+        answer.status == 200 && answer.json()["daemon"]["restore_stopped"].is_null()
+    });
+    let log = server.end();
+    assert!(log.contains("event=restore_stopped"), "{log}");
 }
 
 #[test]
