@@ -206,6 +206,13 @@ impl Context {
 
     /// Creates or checks the tables: once, without waiting.
     pub async fn prepare_store(&self) -> Result<(), StoreError> {
+        let prepared = self.try_prepare_store().await;
+        let newer = matches!(&prepared, Err(error) if error.trouble == Trouble::Newer);
+        self.health.set_tables_are_newer(newer);
+        prepared
+    }
+
+    async fn try_prepare_store(&self) -> Result<(), StoreError> {
         if !self.settings.migrate {
             return self.store.check().await;
         }

@@ -58,9 +58,12 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match error.trouble {
             Trouble::Value | Trouble::Other => Exit::Failed,
-            Trouble::Away | Trouble::Busy | Trouble::Full | Trouble::Denied | Trouble::Schema => {
-                Exit::Database
-            }
+            Trouble::Away
+            | Trouble::Busy
+            | Trouble::Full
+            | Trouble::Denied
+            | Trouble::Schema
+            | Trouble::Newer => Exit::Database,
         };
         Self { exit, message: error.to_string() }
     }

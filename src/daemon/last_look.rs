@@ -15,6 +15,10 @@ use crate::uploads::{Found, scan};
 /// How long a database that does not answer is left alone.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// Why nothing is waited for where nothing can ever be stored.
+const HOPELESS: &str = "the tables in the database are newer than this program, which can store nothing in them: \
+                        use a newer imagecached";
+
 /// Ends the watch and queues every file that is not safe; `index_is_known` when the daemon has learned what
 /// the cache holds.
 ///
@@ -40,6 +44,9 @@ pub async fn last_look(
         if let Some(Ok(false)) = deadline.bound(unnoticed).await {
             return Ok(());
         }
+        if parts.is_hopeless() {
+            return Err(HOPELESS);
+        }
         // Without the index every file would seem new.
         let learned = deadline.bound(parts.learn_at_last()).await;
         learned.ok_or("the database has not said which files it holds")?;
@@ -56,6 +63,11 @@ impl Parts {
         while self.scanner.is_held() || self.learn().await.is_err() {
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Whether nothing can be stored, however long it is waited for.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.scanner.is_held() && self.context.health.tables_are_newer()
     }
 
     /// Whether there are files that do not wait to be stored already.

@@ -30,6 +30,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::daemon::earlier::Earlier;
 use crate::daemon::last_look::last_look;
+use crate::daemon::unfinished::Unfinished;
 use crate::deletes::{self, Deletes};
 use crate::model::Digest;
 use crate::model::health::Counters;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub hearing: OnceLock<Hearing>,
     /// One restore at a time.
     restores: tokio::sync::Mutex<()>,
+    /// Restores that somebody has asked for while the daemon ran, and that have stopped before their end.
+    unfinished: watch::Sender<Option<Unfinished>>,
 }
 
 /// A running daemon.
@@ -118,6 +121,7 @@ impl Daemon {
             earlier: std::sync::Mutex::default(),
             hearing: OnceLock::new(),
             restores: tokio::sync::Mutex::default(),
+            unfinished: watch::Sender::new(None),
         });
         let summary = tokio::spawn(summary::run(parts.clone()));
         Ok(Self { parts, intake: None, keeper: None, deletes: None, summary })
@@ -172,6 +176,10 @@ impl Daemon {
         }
         let preparing = tokio::spawn(parts.clone().prepare_at_last(deadline.moment()));
         let looked = last_look(&parts, self.intake.take(), index_is_known, deadline).await;
+        if parts.is_hopeless() {
+            // The platform and whoever waits for it are spared the rest of the time.
+            deadline.bring_forward(Instant::now());
+        }
         let outcome = match parts.take_capture() {
             Some(capture) => capture.drain(deadline).await,
             None => Err(CaptureDied),

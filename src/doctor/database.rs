@@ -29,7 +29,7 @@ pub async fn examine(patient: &Patient, tell: &mut (dyn FnMut(Finding) + Send)) 
     let product = patient.store.product();
     let tables = match checked {
         Ok(Ok(())) => None,
-        Ok(Err(error)) if error.trouble == Trouble::Schema => Some(error),
+        Ok(Err(error)) if matches!(error.trouble, Trouble::Schema | Trouble::Newer) => Some(error),
         Ok(Err(error)) => {
             tell(judge_unreachable(&error));
             return false;

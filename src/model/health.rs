@@ -84,6 +84,7 @@ pub struct Verified {
 struct Parts {
     watcher: Watcher,
     database_away: Option<String>,
+    tables_are_newer: bool,
     restore_stopped: Option<String>,
     delete_brake: Option<String>,
     errors: VecDeque<LastError>,
@@ -138,12 +139,23 @@ impl Health {
         self.parts().database_away.clone()
     }
 
-    /// Says what the restore at start has left undone and why it stopped, or that it has not.
+    /// Says whether the tables are newer than this program, which then can store nothing.
+    pub fn set_tables_are_newer(&self, newer: bool) {
+        self.parts().tables_are_newer = newer;
+    }
+
+    /// Whether they were, when they were looked at for the last time.
+    #[must_use]
+    pub fn tables_are_newer(&self) -> bool {
+        self.parts().tables_are_newer
+    }
+
+    /// Says what the last restore has left undone and why it stopped, or that it has not.
     pub fn set_restore_stopped(&self, reason: Option<String>) {
         self.parts().restore_stopped = reason;
     }
 
-    /// What the restore at start has left undone, and why it stopped, if it has; it is tried again.
+    /// What the last restore has left undone, and why it stopped, if it has; it is tried again.
     #[must_use]
     pub fn restore_stopped(&self) -> Option<String> {
         self.parts().restore_stopped.clone()

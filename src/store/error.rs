@@ -14,8 +14,10 @@ pub enum Trouble {
     Full,
     /// Name, password or rights are refused: an operator must act; try again now and then.
     Denied,
-    /// Our tables are missing, or newer than this program.
+    /// Our tables are missing, or older than this program.
     Schema,
+    /// Our tables are newer than this program: only a newer one can use them.
+    Newer,
     /// The database refuses this very value (too large a packet, bad encoding): other rows may pass.
     Value,
     /// Anything else.
@@ -74,24 +76,27 @@ impl StoreError {
             Trouble::Away => {
                 Some("check that the database runs and that DATABASE_URL names it".to_owned())
             }
-            Trouble::Busy | Trouble::Value | Trouble::Other => None,
+            Trouble::Busy | Trouble::Newer | Trouble::Value | Trouble::Other => None,
         };
         Self { operation, trouble, cause, cure }
     }
 
     /// The tables in the database are of another version than this program needs.
     fn schema(operation: String, found: Option<i64>, ours: i64) -> Self {
-        let (cause, cure) = match found {
+        let (trouble, cause, cure) = match found {
             Some(found) if found > ours => (
+                Trouble::Newer,
                 format!("the tables have version {found}, and this program knows up to {ours}"),
                 "use a newer imagecached",
             ),
-            Some(found) => {
-                (format!("the tables have version {found}, and this program needs {ours}"), MIGRATE)
-            }
-            None => ("the tables are missing".to_owned(), MIGRATE),
+            Some(found) => (
+                Trouble::Schema,
+                format!("the tables have version {found}, and this program needs {ours}"),
+                MIGRATE,
+            ),
+            None => (Trouble::Schema, "the tables are missing".to_owned(), MIGRATE),
         };
-        Self { operation, trouble: Trouble::Schema, cause, cure: Some(cure.to_owned()) }
+        Self { operation, trouble, cause, cure: Some(cure.to_owned()) }
     }
 }
 

@@ -60,7 +60,7 @@ pub async fn a_newer_schema_is_refused(store: &dyn Store, database: &Database) {
     let refused: [StoreError; 2] =
         [store.check().await.unwrap_err(), store.migrate().await.unwrap_err()];
     for error in refused {
-        assert_eq!(error.trouble, Trouble::Schema);
+        assert_eq!(error.trouble, Trouble::Newer);
         assert!(error.to_string().contains("version 99"), "{error}");
     }
 }

@@ -63,14 +63,17 @@ fn an_older_program_says_so(kind: Kind) {
     assert!(found.contains(&cause) && found.contains("newer imagecached"), "{kind:?}: {found}");
 
     // The app comes first: it starts, and what it is without is said as loudly as can be.
-    let (status, log) = Running::start(sandbox.run(&["shutdown_limit=2s"], "exit 7")).wait();
+    // And nothing is waited for at the end that can never be: ten minutes are longer than this test waits.
+    let (status, log) =
+        Running::start(sandbox.run(&["shutdown_limit=10m"], "echo > late.jpg; exit 7")).wait();
     assert_eq!(status.code(), Some(7), "{kind:?}: {log}");
     let alarm = log.lines().find(|line| line.contains("event=database_away"));
     let alarm = alarm.unwrap_or_else(|| panic!("{kind:?}: no alarm in\n{log}"));
     assert!(alarm.contains("level=error") && alarm.contains(&cause), "{kind:?}: {alarm}");
     assert!(alarm.contains("THE APP STARTS WITHOUT ITS UPLOADS"), "{kind:?}: {alarm}");
     let end = log.lines().find(|line| line.contains("event=drained")).unwrap_or_default();
-    assert!(end.contains("level=error"), "{kind:?}: {log}");
+    assert!(end.contains("level=error") && end.contains("unsaved=1 "), "{kind:?}: {log}");
+    assert!(end.contains("newer than this program") && end.contains("late.jpg"), "{kind:?}: {end}");
 
     assert_eq!(look_of_the_tables(&sandbox), before, "{kind:?}");
     // Once the newer program has come, nothing stands in its way.
