@@ -155,7 +155,7 @@ fn as_text(
         lines.push(format!("DELETES WERE NOT TAKEN FOR MEANT: {reason}"));
     }
     if let Some(verify) = &daemon.verify {
-        let VerifyState { entries, mended, not_mended, last_round } = verify;
+        let VerifyState { entries, mended, not_mended, damaged_versions, last_round } = verify;
         let round = match last_round {
             Some(at) => format!("around all of them at {at}"),
             None => "not yet around all of them".into(),
@@ -167,6 +167,11 @@ fn as_text(
         lines.push(format!(
             "it has verified {entries} entries, {mended} mended, {not_mended}; {round}"
         ));
+        if *damaged_versions > 0 {
+            lines.push(format!(
+                "{damaged_versions} FORMER CONTENTS ARE DAMAGED: `imagecached verify` names them"
+            ));
+        }
     }
     lines.extend(daemon.last_errors.iter().map(|error| format!("{}  {}", error.at, error.text)));
     lines.join("\n")

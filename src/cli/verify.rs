@@ -14,11 +14,11 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
 use crate::model::names::Names;
-use crate::model::version::Shelf;
+use crate::model::version::{PastRow, Shelf};
 use crate::model::{ByteSize, Index};
 use crate::restore::Restore;
 use crate::uploads::UploadDir;
-use crate::verify::{Mender, Progress, Report, Sample, Selection, Told, Verifying};
+use crate::verify::{Former, Mender, Progress, Report, Sample, Selection, Told, Verifying};
 
 /// As many entries are named.
 const NAMED: usize = 50;
@@ -98,7 +98,10 @@ impl Verify {
             // What could not be stored was told with its entry.
             let _ = capture.drain(&deadline).await;
         }
-        if done.is_ok() && report.verified + report.changed == 0 && !self.paths.is_empty() {
+        if done.is_ok()
+            && report.verified + report.changed + report.former.verified == 0
+            && !self.paths.is_empty()
+        {
             let paths = self.paths.join(" ");
             return Err(Failure::other(format!(
                 "no entry matches {paths}; `imagecached list` shows what is stored"
@@ -182,7 +185,11 @@ fn restoring(context: &Context, upload_dir: UploadDir) -> Restore {
 
 fn print(report: &Report, named: &[Told], unnamed: u64, dry_run: bool) -> Result<(), Failure> {
     for told in named {
-        output::line(&format!("{:?} (entry {}): {}", told.path, told.id, told.text))?;
+        let row = match told.row {
+            PastRow::Entry(id) => format!("entry {id}"),
+            PastRow::Version(id) => format!("version {id}"),
+        };
+        output::line(&format!("{:?} ({row}): {}", told.path, told.text))?;
         if let Some(cure) = &told.cure {
             output::line(&format!("    cure: {cure}"))?;
         }
@@ -202,20 +209,22 @@ fn print(report: &Report, named: &[Told], unnamed: u64, dry_run: bool) -> Result
         "{verified} verified ({}), {mended}, {not_mended} not mended, {out_of_reach} out of reach, \
          {left_out} without data, {changed} changed meanwhile",
         ByteSize(*bytes)
-    ))
+    ))?;
+    let Former { verified, bytes, damaged, out_of_reach, .. } = report.former;
+    if verified > 0 {
+        output::line(&format!(
+            "{verified} former contents ({}), {damaged} damaged, {out_of_reach} out of reach",
+            ByteSize(bytes)
+        ))?;
+    }
+    Ok(())
 }
 
 fn as_json(report: &Report, named: &[Told], unnamed: u64, stopped: Option<String>) -> Value {
-    let findings = named.iter().map(|told| {
-        json!({
-            "id": told.id,
-            "path": told.path,
-            "what": told.what,
-            "text": told.text,
-            "mended": told.mended,
-            "cure": told.cure,
-        })
-    });
+    let of = |shelf| -> Vec<Value> {
+        named.iter().filter(|told| told.row.shelf() == shelf).map(finding).collect()
+    };
+    let former = &report.former;
     json!({
         "verified": report.verified,
         "bytes": report.bytes,
@@ -232,9 +241,28 @@ fn as_json(report: &Report, named: &[Told], unnamed: u64, stopped: Option<String
         "not_stored": report.not_stored,
         "differs": report.differs,
         "out_of_reach": report.out_of_reach,
-        "findings": findings.collect::<Vec<_>>(),
+        "findings": of(Shelf::Entries),
+        "versions": {
+            "verified": former.verified,
+            "bytes": former.bytes,
+            "changed": former.changed,
+            "damaged": former.damaged,
+            "out_of_reach": former.out_of_reach,
+            "findings": of(Shelf::History),
+        },
         "not_named": unnamed,
         "stopped": stopped,
+    })
+}
+
+fn finding(told: &Told) -> Value {
+    json!({
+        "id": told.row.id(),
+        "path": told.path,
+        "what": told.what,
+        "text": told.text,
+        "mended": told.mended,
+        "cure": told.cure,
     })
 }
 

@@ -47,14 +47,18 @@ pub struct VerifyState {
     pub entries: u64,
     pub mended: u64,
     pub not_mended: u64,
+    /// Former contents that are damaged.
+    #[serde(default)]
+    pub damaged_versions: u64,
     /// When it had been around all entries for the last time (RFC 3339).
     pub last_round: Option<String>,
 }
 
 impl From<Verified> for VerifyState {
     fn from(verified: Verified) -> Self {
-        let Verified { entries, mended, not_mended, last_round } = verified;
-        Self { entries, mended, not_mended, last_round: last_round.map(|at| at.to_string()) }
+        let Verified { entries, mended, not_mended, damaged_versions, last_round } = verified;
+        let last_round = last_round.map(|at| at.to_string());
+        Self { entries, mended, not_mended, damaged_versions, last_round }
     }
 }
 

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::daemon::Parts;
 use crate::model::Timestamp;
 use crate::model::health::Verified;
+use crate::model::version::{PastRow, Shelf};
 use crate::store::StoreError;
-use crate::verify::{Mender, Report, Sample, Selection, Told, Verifying, batches};
+use crate::verify::{Chosen, Mender, Report, Sample, Selection, Told, Verifying, batches};
 
 /// Parts of the cache, where the interval is long enough: a part's ids are all that is in memory.
 const PARTS: u64 = 64;
@@ -66,8 +67,8 @@ pub async fn keep(parts: Arc<Parts>) {
 /// What the parts have come to so far.
 struct Rounds {
     parts: Arc<Parts>,
-    /// Entries that are not as they should be, as far as is known.
-    known: HashSet<i64>,
+    /// Entries, and former ones, that are not as they should be, as far as is known.
+    known: HashSet<PastRow>,
     round: Round,
 }
 
@@ -77,7 +78,7 @@ struct Round {
     parts: u64,
     report: Report,
     /// Entries that this round has found not to be as they should.
-    bad: HashSet<i64>,
+    bad: HashSet<PastRow>,
     named: usize,
 }
 
@@ -98,34 +99,66 @@ impl Rounds {
             patience: Duration::ZERO,
             progress: Arc::default(),
         };
-        for batch in batches(&verifying.choose().await?, BATCH) {
+        let chosen = verifying.choose().await?;
+        self.batches(&verifying, Shelf::Entries, &chosen).await?;
+        drop(chosen);
+        let mut after = None;
+        loop {
+            let (chosen, next) = verifying.choose_former(after).await?;
+            self.batches(&verifying, Shelf::History, &chosen).await?;
+            match next {
+                Some(_) => after = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn batches(
+        &mut self,
+        verifying: &Verifying,
+        shelf: Shelf,
+        chosen: &[Chosen],
+    ) -> Result<(), StoreError> {
+        let rate = self.parts.context.settings.verify_rate.0 as f64;
+        for batch in batches(chosen, BATCH) {
             self.calm().await;
             let began = Instant::now();
             let mut report = Report::default();
             let mut told = Vec::new();
-            verifying.batch(batch, &mut report, &mut |it| told.push(it)).await?;
-            for it in &told {
-                self.tell(it);
-            }
-            let bad = |id: i64| told.iter().any(|it| it.id == id && needs_a_person(it));
-            for entry in batch {
-                if bad(entry.id) {
-                    self.known.insert(entry.id);
-                    self.round.bad.insert(entry.id);
-                } else {
-                    self.known.remove(&entry.id);
+            let mut tell = |it| told.push(it);
+            match shelf {
+                Shelf::Entries => verifying.batch(batch, &mut report, &mut tell).await?,
+                Shelf::History => {
+                    verifying.batch_of_former(batch, &mut report.former, &mut tell).await?;
                 }
             }
-            self.round.report.add(&report);
-            self.publish(|verified| {
-                verified.entries += report.verified;
-                verified.mended += report.mended();
-            });
+            self.note(shelf, batch, &report, &told);
             let bytes: u64 = batch.iter().map(|entry| entry.bytes).sum();
-            let due = Duration::from_secs_f64(bytes as f64 / settings.verify_rate.0 as f64);
+            let due = Duration::from_secs_f64(bytes as f64 / rate);
             tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
         }
         Ok(())
+    }
+
+    /// Takes in what was found of a batch.
+    fn note(&mut self, shelf: Shelf, batch: &[Chosen], report: &Report, told: &[Told]) {
+        for it in told {
+            self.tell(it);
+        }
+        let bad = |row: PastRow| told.iter().any(|it| it.row == row && needs_a_person(it));
+        for row in batch.iter().map(|entry| shelf.row(entry.id)) {
+            if bad(row) {
+                self.known.insert(row);
+                self.round.bad.insert(row);
+            } else {
+                self.known.remove(&row);
+            }
+        }
+        self.round.report.add(report);
+        self.publish(|verified| {
+            verified.entries += report.verified + report.former.verified;
+            verified.mended += report.mended();
+        });
     }
 
     /// Waits until nothing else is under way that the database and the disk are needed for.
@@ -142,17 +175,23 @@ impl Rounds {
     }
 
     fn tell(&mut self, told: &Told) {
-        let Told { id, path, text, what, .. } = told;
+        let Told { row, path, text, what, .. } = told;
+        let (id, is_former) = (row.id(), row.shelf() == Shelf::History);
         if told.mended {
             tracing::warn!(event = "verify_mended", path, id, what, reason = text, "mended");
             return;
         }
         // What was told before is known, and what is out of reach may be back the next time.
-        if !needs_a_person(told) || self.known.contains(id) || self.round.named == NAMED {
+        if !needs_a_person(told) || self.known.contains(row) || self.round.named == NAMED {
             tracing::debug!(event = "verify_found", path, id, what, reason = text, "NOT MENDED");
             return;
         }
         self.round.named += 1;
+        if is_former {
+            let reason = text;
+            tracing::warn!(event = "version_damaged", path, id, reason, "cannot be given back");
+            return;
+        }
         let cure = told.cure.as_deref().unwrap_or_default();
         tracing::error!(event = "verify_found", path, id, what, reason = text, cure, "NOT MENDED");
         self.parts.context.health.note_error(now(), format!("{path}: {text}"));
@@ -164,6 +203,7 @@ impl Rounds {
         self.known = bad;
         let Report { verified, bytes, out_of_reach, .. } = report;
         let (mended, not_mended) = (report.mended(), report.not_mended());
+        let (versions, damaged_versions) = (report.former.verified, report.former.damaged);
         tracing::info!(
             event = "verify_finished",
             verified,
@@ -171,6 +211,8 @@ impl Rounds {
             mended,
             not_mended,
             out_of_reach,
+            versions,
+            damaged_versions,
             "all entries were verified"
         );
         self.publish(|verified| verified.last_round = Some(now()));
@@ -180,7 +222,9 @@ impl Rounds {
         let health = &self.parts.context.health;
         let mut verified = health.verified().unwrap_or_default();
         change(&mut verified);
-        verified.not_mended = self.known.len() as u64;
+        let known_of = |shelf| self.known.iter().filter(|row| row.shelf() == shelf).count() as u64;
+        verified.not_mended = known_of(Shelf::Entries);
+        verified.damaged_versions = known_of(Shelf::History);
         health.set_verified(verified);
     }
 }

@@ -9,6 +9,7 @@ use crate::model::ByteSize;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::shell_word::shell_word;
+use crate::model::version::Shelf;
 use crate::payload::check::{BATCH, Checker, Condition};
 use crate::payload::damage::{Damage, Reason};
 use crate::store::StoreError;
@@ -91,11 +92,11 @@ async fn read_batch(
     let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
     let (store, remote) = (patient.store.as_ref(), patient.remote.as_ref());
     // What is in the object store is asked for elsewhere, without fetching it all.
-    let checker = Checker { store, remote, objects: false };
+    let checker = Checker { store, remote, shelf: Shelf::Entries, objects: false };
     checker
         .check(&ids, &mut |entry| match entry.condition {
             Condition::Sound => found.sound(entry.file_size),
-            Condition::Damaged(reason) => found.damaged(entry.id, &entry.path, reason),
+            Condition::Damaged(reason) => found.damaged(entry.row.id(), &entry.path, reason),
             Condition::OutOfReach(_) | Condition::Changed => {}
         })
         .await

@@ -71,11 +71,13 @@ pub struct LastError {
 /// What the daemon's own verifying has come to since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Entries that were read and compared, one that was so twice counted twice.
+    /// Entries that were read and compared, and former ones that were read; one that was so twice counted twice.
     pub entries: u64,
     pub mended: u64,
     /// Entries that are not as they should be and could not be mended, as far as is known by now.
     pub not_mended: u64,
+    /// Former contents that are damaged, as far as is known by now.
+    pub damaged_versions: u64,
     /// When it had been around all entries for the last time, by this machine's clock.
     pub last_round: Option<Timestamp>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::Digest;
 use crate::model::entry::ChunkSet;
-use crate::model::version::PastRow;
+use crate::model::version::{PastRow, Shelf};
 use crate::payload::damage::{self, Reason};
 use crate::payload::{ReadError, Reader};
 use crate::remote::Remote;
@@ -19,14 +19,16 @@ pub struct Checker<'s> {
     pub store: &'s dyn Store,
     /// The object store, where one is configured: no other address is ever asked.
     pub remote: Option<&'s Arc<dyn Remote>>,
+    /// Whose rows the ids are of.
+    pub shelf: Shelf,
     /// Whether objects are fetched; without it an entry that has one is [`Condition::OutOfReach`].
     pub objects: bool,
 }
 
-/// An entry that was looked at.
+/// An entry that was looked at, or a former one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    pub id: i64,
+    pub row: PastRow,
     /// As the database has it; of a row that cannot be read, something that is no path.
     pub path: String,
     /// Bytes that the file has, as the entry says.
@@ -72,13 +74,13 @@ impl Checker<'_> {
             Err(error) if error.is_temporary() => return Err(error),
             // One of the rows holds what cannot be read: finds out which, for the sake of the others.
             Err(error) => match ids {
-                [alone] => checked = vec![unreadable(*alone, &error)],
+                [alone] => checked = vec![unreadable(self.shelf.row(*alone), &error)],
                 _ => {
                     checked.clear();
                     for &id in ids {
                         match self.check_rows(&[id], &mut checked).await {
                             Err(error) if !error.is_temporary() => {
-                                checked.push(unreadable(id, &error));
+                                checked.push(unreadable(self.shelf.row(id), &error));
                             }
                             done => done?,
                         }
@@ -94,7 +96,7 @@ impl Checker<'_> {
         let mut buffer = Vec::new();
         let mut later = Vec::new();
         self.store
-            .fetch(ids, &mut |row| {
+            .fetch_from(self.shelf, ids, &mut |row| {
                 let at = checked.len();
                 let condition = match row.payload {
                     FetchedPayload::Chunks(set) => {
@@ -113,7 +115,7 @@ impl Checker<'_> {
                         Err(reason) => Condition::Damaged(reason),
                     },
                 };
-                checked.push(of_row(&row, condition));
+                checked.push(of_row(self.shelf, &row, condition));
             })
             .await?;
         for (at, place) in later {
@@ -129,14 +131,10 @@ impl Checker<'_> {
         };
         let expected = (entry.file_size, digest);
         let opened = match place {
-            Later::Chunks(set) => Ok(Reader::of_chunks(
-                self.store,
-                self.remote,
-                PastRow::Entry(entry.id),
-                set,
-                expected,
-            )),
-            Later::Object => Reader::open(self.store, self.remote, entry.id).await,
+            Later::Chunks(set) => {
+                Ok(Reader::of_chunks(self.store, self.remote, entry.row, set, expected))
+            }
+            Later::Object => Reader::open_row(self.store, self.remote, entry.row).await,
         };
         let read = match opened {
             Ok(mut reader) => loop {
@@ -161,9 +159,9 @@ impl Checker<'_> {
     }
 }
 
-fn of_row(row: &Fetched<'_>, condition: Condition) -> Checked {
+fn of_row(shelf: Shelf, row: &Fetched<'_>, condition: Condition) -> Checked {
     Checked {
-        id: row.id,
+        row: shelf.row(row.id),
         path: row.original_path.to_owned(),
         file_size: row.file_size,
         sha256: row.sha256.parse().ok(),
@@ -172,10 +170,10 @@ fn of_row(row: &Fetched<'_>, condition: Condition) -> Checked {
     }
 }
 
-fn unreadable(id: i64, error: &StoreError) -> Checked {
+fn unreadable(row: PastRow, error: &StoreError) -> Checked {
     Checked {
-        id,
-        path: format!("entry {id}"),
+        row,
+        path: row.to_string(),
         file_size: 0,
         sha256: None,
         mtime_ns: 0,

@@ -49,6 +49,11 @@ impl Sample {
         Self { seed: 0, from: size * part, to }
     }
 
+    /// Whether a row of this id is in it.
+    pub(super) fn takes_id(&self, id: i64) -> bool {
+        self.takes(hash(id, self.seed))
+    }
+
     fn takes(&self, hash: u64) -> bool {
         (self.from..=self.to).contains(&hash)
     }

@@ -4,9 +4,12 @@
 //! side has lost and the other certainly has is mended: a damaged payload from the file on disk, a missing
 //! file from a sound payload, both in the ways of a capture and of a restore. Where both sides are there and
 //! differ, and nothing shows which of them is meant, nothing is written: a person is told.
+//!
+//! Former contents come last: see `former.rs`.
 
 mod choice;
 mod disk;
+mod former;
 mod mend;
 mod report;
 mod verdict;
@@ -16,11 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub use choice::{Chosen, Sample, Selection, batches};
+pub use former::Former;
 pub use mend::Mender;
 pub use report::{Report, Told};
 pub use verdict::{Cure, Verdict};
 
 use crate::model::places::{Place, Places};
+use crate::model::version::Shelf;
 use crate::model::{Patterns, UploadPath};
 use crate::payload::check::{BATCH, Checked, Checker, Condition};
 use crate::remote::Remote;
@@ -63,6 +68,14 @@ impl Progress {
     pub fn done(&self) -> u64 {
         self.done.load(Relaxed)
     }
+
+    fn add_total(&self, entries: usize) {
+        self.total.fetch_add(entries as u64, Relaxed);
+    }
+
+    fn add_done(&self, entries: usize) {
+        self.done.fetch_add(entries as u64, Relaxed);
+    }
 }
 
 /// Called with everything that is not as it should be, mended or not.
@@ -78,19 +91,40 @@ impl Verifying {
 
     async fn carry_out(&self, report: &mut Report, tell: Tell<'_>) -> Result<(), StoreError> {
         let chosen = choice::choose(self.store.as_ref(), &self.selection).await?;
-        self.progress.total.store(chosen.len() as u64, Relaxed);
+        self.progress.add_total(chosen.len());
         for batch in choice::batches(&chosen, BATCH) {
-            let began = Instant::now();
-            loop {
-                match self.batch(batch, report, tell).await {
-                    Err(error) if error.is_temporary() && began.elapsed() < self.patience => {
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
-                    done => break done?,
-                }
+            self.patiently(async || self.batch(batch, report, tell).await).await?;
+        }
+        drop(chosen);
+        let mut after = None;
+        loop {
+            let (chosen, next) = self.patiently(async || self.choose_former(after).await).await?;
+            self.progress.add_total(chosen.len());
+            for batch in choice::batches(&chosen, BATCH) {
+                let former = &mut report.former;
+                self.patiently(async || self.batch_of_former(batch, former, tell).await).await?;
+            }
+            match next {
+                Some(_) => after = next,
+                None => return Ok(()),
             }
         }
-        Ok(())
+    }
+
+    /// Does this again for as long as the database is waited for.
+    async fn patiently<T>(
+        &self,
+        mut work: impl AsyncFnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        loop {
+            match work().await {
+                Err(error) if error.is_temporary() && began.elapsed() < self.patience => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// The entries of this selection; in memory they are 16 bytes each.
@@ -119,7 +153,7 @@ impl Verifying {
             let mut seen = self.judge(&entry).await;
             if !seen.is_fine() {
                 // Somebody may have stored or replaced the one or the other since: both are looked at again.
-                seen = match self.check(&[entry.id]).await {
+                seen = match self.check(&[entry.row.id()]).await {
                     Ok(mut again) => match again.pop() {
                         Some(again) => self.judge(&again).await,
                         None => Verdict::Changed,
@@ -143,13 +177,13 @@ impl Verifying {
         if let (Some(mender), false) = (&self.mender, missing.is_empty()) {
             self.restore(mender, missing, report, tell).await;
         }
-        self.progress.done.fetch_add(batch.len() as u64, Relaxed);
+        self.progress.add_done(batch.len());
         Ok(())
     }
 
     async fn check(&self, ids: &[i64]) -> Result<Vec<Checked>, StoreError> {
         let (store, remote) = (self.store.as_ref(), self.remote.as_ref());
-        let checker = Checker { store, remote, objects: true };
+        let checker = Checker { store, remote, shelf: Shelf::Entries, objects: true };
         let mut checked = Vec::with_capacity(ids.len());
         checker.check(ids, &mut |entry| checked.push(entry)).await?;
         Ok(checked)
@@ -172,7 +206,7 @@ impl Verifying {
     async fn store_again(&self, mender: &Mender, entry: &Checked) -> Result<(), String> {
         let path = UploadPath::parse(&entry.path).map_err(|why| why.to_string())?;
         mender.store_again(&path).await?;
-        let mut again = self.check(&[entry.id]).await.map_err(|error| error.to_string())?;
+        let mut again = self.check(&[entry.row.id()]).await.map_err(|error| error.to_string())?;
         match again.pop().map(|entry| entry.condition) {
             Some(Condition::Sound) => Ok(()),
             Some(Condition::Damaged(reason)) => Err(format!("stored again, and still {reason}")),
@@ -189,7 +223,8 @@ impl Verifying {
         report: &mut Report,
         tell: Tell<'_>,
     ) {
-        let chosen = missing.iter().map(|entry| Chosen { id: entry.id, bytes: entry.file_size });
+        let chosen =
+            missing.iter().map(|entry| Chosen { id: entry.row.id(), bytes: entry.file_size });
         let restored = mender.restore(chosen).await;
         for entry in missing {
             let mended = match self.judge(&entry).await {

@@ -1,8 +1,9 @@
 //! What came of verifying: figures, and each entry that is not as it should be with what to do.
 
 use crate::model::shell_word::shell_word;
+use crate::model::version::PastRow;
 use crate::payload::check::Checked;
-use crate::verify::{Cure, Tell, Verdict};
+use crate::verify::{Cure, Former, Tell, Verdict};
 
 /// What was found and done, in entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,12 +34,14 @@ pub struct Report {
     pub differs: u64,
     /// Could not be read or compared from here.
     pub out_of_reach: u64,
+    /// What is kept of former contents.
+    pub former: Former,
 }
 
-/// An entry that is not, or was not, as it should be.
+/// An entry, or a former one, that is not, or was not, as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    pub id: i64,
+    pub row: PastRow,
     /// As the database has it.
     pub path: String,
     /// `damaged`, `missing`, `not_stored`, `differs` or `out_of_reach`.
@@ -63,7 +66,8 @@ impl Report {
         self.damaged + self.missing + self.not_stored + self.differs + self.mendable
     }
 
-    /// Whether everything that was looked at is as it should be by now.
+    /// Whether every entry that was looked at is as it should be by now. A former content that is damaged takes
+    /// nothing from the files, and nobody can do anything about it.
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.not_mended() == 0 && self.out_of_reach == 0
@@ -87,6 +91,7 @@ impl Report {
             not_stored,
             differs,
             out_of_reach,
+            former,
         } = other;
         self.verified += verified;
         self.bytes += bytes;
@@ -102,6 +107,7 @@ impl Report {
         self.not_stored += not_stored;
         self.differs += differs;
         self.out_of_reach += out_of_reach;
+        self.former.add(former);
     }
 
     /// Notes what was found of an entry, and what came of mending it, and tells what is to be told.
@@ -142,8 +148,8 @@ impl Report {
             }
         };
         let cure = if is_mended { None } else { cure(&verdict, entry) };
-        let (id, path) = (entry.id, entry.path.clone());
-        tell(Told { id, path, what, text, cure, mended: is_mended });
+        let (row, path) = (entry.row, entry.path.clone());
+        tell(Told { row, path, what, text, cure, mended: is_mended });
     }
 
     fn count_of(&mut self, verdict: &Verdict) -> &mut u64 {
@@ -215,7 +221,7 @@ mod tests {
     #[test]
     fn everything_is_counted_once_and_told_with_what_to_do() {
         let entry = Checked {
-            id: 7,
+            row: PastRow::Entry(7),
             path: "my cat.jpg".into(),
             file_size: 10,
             sha256: None,

@@ -63,12 +63,19 @@ fn scrape(server: &Server) -> BTreeMap<String, Metric> {
     parse(&answer.body)
 }
 
+/// With every metric that there is.
 fn with_a_file() -> Server {
-    let server = Server::watch(&[]);
+    let server = Server::watch(&["verify_interval=1s", "verify_rate=4GiB"]);
     server.sandbox.write("a.png", b"a picture");
     server.sandbox.wait_for_entries(1);
     crate::support::program::wait_until("it is counted", || {
         server.get("/metrics", &[]).body.contains("imagecached_captured_files_total 1")
+    });
+    crate::support::program::wait_until("it is verified", || {
+        let metrics = scrape(&server);
+        let verified = metrics.get("imagecached_verified_entries");
+        verified.is_some_and(|metric| metric.samples[0].2 > 0.0)
+            && metrics.contains_key("imagecached_verify_last_round_timestamp_seconds")
     });
     server
 }
@@ -151,5 +158,36 @@ fn the_dashboard_shows_only_what_there_is() {
     assert!(shown.len() >= 10, "{shown:?}");
     let unknown: Vec<_> = shown.difference(&there).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+    let verifying = ["verified_entries_total", "verify_damaged_entries", "verify_damaged_versions"];
+    assert!(
+        verifying.iter().all(|name| shown.contains(&format!("imagecached_{name}"))),
+        "{shown:?}"
+    );
+    server.end();
+}
+
+#[test]
+fn what_verifying_has_found_is_told() {
+    let server = with_a_file();
+    let value = |name: &str| scrape(&server)[name].samples[0].2;
+    assert_eq!(value("imagecached_verify_damaged_entries"), 0.0);
+    std::fs::remove_file(server.sandbox.uploads.join("a.png")).unwrap();
+    server.sandbox.sql("UPDATE image_cache SET image_data = 'AAAA'");
+    crate::support::program::wait_until("the damage is counted", || {
+        value("imagecached_verify_damaged_entries") == 1.0
+    });
+    server.sandbox.write("a.png", b"a picture");
+    crate::support::program::wait_until("it is well again", || {
+        value("imagecached_verify_damaged_entries") == 0.0
+    });
+    assert!(value("imagecached_verify_damaged_versions") <= 1.0);
+    server.end();
+}
+
+#[test]
+fn who_has_not_asked_for_verifying_has_no_metrics_of_it() {
+    let server = Server::watch(&[]);
+    let there = names(&scrape(&server));
+    assert!(!there.iter().any(|name| name.contains("verif")), "{there:?}");
     server.end();
 }

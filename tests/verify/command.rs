@@ -109,7 +109,7 @@ fn what_is_left_out_is_no_damage() {
 }
 
 /// Verifies, and gives the most memory that this has taken, in bytes.
-fn peak_of_verify(sandbox: &Sandbox) -> u64 {
+pub fn peak_of_verify(sandbox: &Sandbox) -> u64 {
     peak_until_the_end(sandbox.start(&["verify", "--no-disk", "--set", "log_level=warn"]))
 }
 

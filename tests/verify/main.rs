@@ -13,6 +13,8 @@ mod web;
 
 mod by_itself;
 mod command;
+mod former;
+mod s3;
 mod sides;
 
 use serde_json::Value;

@@ -203,6 +203,9 @@ impl Figures {
         writer.counter("verify_mended_entries", None, help, verified.mended)?;
         let help = "Entries that verifying has found damaged or differing, and not mended.";
         writer.gauge("verify_damaged_entries", None, help, verified.not_mended as f64)?;
+        let help = "Former contents that verifying has found damaged.";
+        let damaged = verified.damaged_versions as f64;
+        writer.gauge("verify_damaged_versions", None, help, damaged)?;
         let Some(at) = verified.last_round else { return Ok(()) };
         let help = "When all entries had been verified for the last time, seconds since 1970.";
         let seconds = at.0 as f64 / 1e6;

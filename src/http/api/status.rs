@@ -62,7 +62,7 @@ pub struct Daemon {
     /// Files to restore; null before there is a plan.
     pub restore_planned: Option<u64>,
     pub restore_finished: bool,
-    /// What the restore at the start has left undone and why it stopped, if it has; it is tried again.
+    /// What the last restore has left undone and why it stopped, if it has; it is tried again by itself.
     pub restore_stopped: Option<String>,
     /// Why deletes were not taken for meant, the last time since the start.
     pub delete_brake: Option<String>,
@@ -79,6 +79,8 @@ pub struct Verifying {
     pub mended: u64,
     /// Entries that are not as they should be and could not be mended.
     pub not_mended: u64,
+    /// Former contents that are damaged.
+    pub damaged_versions: u64,
     /// When it had been around all entries for the last time, by this machine's clock.
     #[schema(example = "2026-05-06T07:08:09Z")]
     pub last_round: Option<String>,
@@ -86,8 +88,9 @@ pub struct Verifying {
 
 impl From<Verified> for Verifying {
     fn from(verified: Verified) -> Self {
-        let Verified { entries, mended, not_mended, last_round } = verified;
-        Self { entries, mended, not_mended, last_round: last_round.map(|at| at.to_string()) }
+        let Verified { entries, mended, not_mended, damaged_versions, last_round } = verified;
+        let last_round = last_round.map(|at| at.to_string());
+        Self { entries, mended, not_mended, damaged_versions, last_round }
     }
 }
 
