@@ -134,7 +134,7 @@ pub struct Totals {
     pub by_url: u64,
     /// Sum of the files' sizes.
     pub file_bytes: u64,
-    /// What our tables take in the database, with their indexes; `None` where the database cannot tell.
+    /// What our tables take in the database, with their indexes and with former entries; `None` where the database cannot tell.
     pub database_bytes: Option<u64>,
 }
 

@@ -141,6 +141,7 @@ contract! {
     lists_read_no_payload
     growth_is_counted_by_day
     totals_count
+    former_contents_count_as_room
     removing_takes_the_chunks_too
     the_database_tells_about_itself
     a_url_or_nothing_takes_the_place_of_bytes

@@ -174,7 +174,7 @@ impl MySql {
                 (SELECT CAST(SUM(data_length + index_length) AS SIGNED)
                     FROM information_schema.tables WHERE table_schema = DATABASE()
                     AND table_name IN ('image_cache', 'image_cache_chunk',
-                        'image_cache_loose_object'))
+                        'image_cache_loose_object', 'image_cache_history'))
             FROM image_cache FORCE INDEX (image_cache_list)";
         let mut unit = begin(&self.pool).await?;
         let row = sqlx::query(sql).fetch_one(&mut *unit).await?;

@@ -145,6 +145,7 @@ impl Postgres {
                 coalesce(sum(file_size), 0)::bigint,
                 pg_total_relation_size('image_cache') + pg_total_relation_size('image_cache_chunk')
                 + pg_total_relation_size('image_cache_loose_object')
+                + pg_total_relation_size('image_cache_history')
             FROM image_cache";
         let mut unit = self.begin().await?;
         let row = query(sql).fetch_one(&mut *unit).await?;
