@@ -9,12 +9,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::doctor::{Verdict, verify_one};
+use crate::http::api::former_cursor;
 use crate::http::{Problem, Site};
 use crate::model::{Entry, Timestamp, UploadPath};
 use crate::store::HistoryQuery;
 
 use super::change::Change;
 use super::entries::{is_picture, owner, place, presence};
+use super::fields::Fields;
 use super::frame::{Frame, Tab, done, show};
 use super::message::Message;
 use super::overview::now;
@@ -42,11 +44,15 @@ struct Page<'p> {
     mode: String,
     /// What is wrong with its bytes, if somebody has just had them verified.
     damage: Option<String>,
-    /// What its path had before, newest first.
+    /// What its path had before, newest first: a page of it.
     versions: Vec<Row>,
+    /// Where the next page of it is.
+    next: Option<String>,
+    /// This is not the first page; where that is.
+    first: Option<String>,
 }
 
-/// Former contents that are shown of one path.
+/// Former contents on a page.
 const VERSIONS: u32 = 50;
 
 /// A moment, exact and seen from now.
@@ -61,9 +67,10 @@ pub async fn page(
     State(site): State<Arc<Site>>,
     frame: Frame,
     id: Result<Path<i64>, PathRejection>,
+    fields: Fields,
 ) -> Result<Response, Problem> {
     let entry = find(&site, id).await?;
-    shown(&site, frame, &entry, None).await
+    shown(&site, frame, &entry, None, fields.get("cursor")).await
 }
 
 /// Reads the bytes back and compares their sha256. What is found wrong is told on the page itself, since
@@ -82,7 +89,9 @@ pub async fn verify(
             Ok(done(&site, &headers, &to, &Message::Sound))
         }
         Verdict::Gone => Err(Problem::not_found(format!("entry {}", entry.id))),
-        Verdict::Damaged(reason) => shown(&site, frame, &entry, Some(reason.to_string())).await,
+        Verdict::Damaged(reason) => {
+            shown(&site, frame, &entry, Some(reason.to_string()), None).await
+        }
     }
 }
 
@@ -97,6 +106,7 @@ async fn shown(
     frame: Frame,
     entry: &Entry,
     damage: Option<String>,
+    cursor: Option<&str>,
 ) -> Result<Response, Problem> {
     let frame = frame.on(Tab::Entries);
     let language = frame.language;
@@ -108,13 +118,23 @@ async fn shown(
         None => None,
     };
     let now = now();
-    let versions = match UploadPath::parse(&entry.original_path) {
+    let (versions, next) = match UploadPath::parse(&entry.original_path) {
         Ok(path) => {
             let (path, limit) = (Some(path), Some(VERSIONS));
-            let query = HistoryQuery { path, limit, ..HistoryQuery::default() };
-            site.store.history(&query).await?.versions
+            let mut query = HistoryQuery { path, limit, ..HistoryQuery::default() };
+            let token = site.gate.token();
+            query.after =
+                cursor.map(|text| former_cursor::read(token, &query, text)).transpose()?;
+            let page = site.store.history(&query).await?;
+            let next = page.next.map(|next| former_cursor::write(token, &query, next));
+            (page.versions, next)
         }
-        Err(_) => Vec::new(),
+        Err(_) => (Vec::new(), None),
+    };
+    let here = format!("{}/entries/{}/", frame.root, entry.id);
+    let address = |cursor: &str| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        format!("{here}?{}#versions", query.append_pair("cursor", cursor).finish())
     };
     let moment = |moment: Timestamp| Moment {
         near: language.near(moment, now),
@@ -139,6 +159,8 @@ async fn shown(
         mode: format!("{:04o}", entry.mode),
         damage,
         versions: versions.iter().map(|version| Row::of(version, &frame, now)).collect(),
+        next: next.map(|next| address(&next)),
+        first: cursor.is_some().then(|| format!("{here}#versions")),
         frame: &frame,
     };
     let status = if page.damage.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };

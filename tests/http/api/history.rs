@@ -90,3 +90,43 @@ fn the_trash_gives_back_and_forgets() {
     assert_eq!(server.read("/trash/").json()["versions"].as_array().unwrap().len(), 1);
     server.end();
 }
+
+/// The panel shows fifty former contents at a time, and leads to all of them.
+#[test]
+fn the_panel_leads_to_every_former_content_of_an_entry() {
+    let server = with_history();
+    let id = server.id_of("a.txt");
+    let columns = "original_path, content_type, object_id, image_url, file_size, content_type_header, \
+        created_at, updated_at, last_accessed, sha256, mtime_ns, mode, chunk_set, image_data, ended_at, why";
+    server.sandbox.sql(&format!(
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 117)
+        INSERT INTO image_cache_history ({columns})
+        SELECT {columns} FROM n, (SELECT * FROM image_cache_history LIMIT 1)"
+    ));
+    let all = server.sandbox.numbers("SELECT id FROM image_cache_history ORDER BY id DESC");
+    let session = server.log_in();
+    let mut at = format!("{PREFIX}/admin/entries/{id}/");
+    let mut seen = Vec::new();
+    for rows in [50, 50, 20] {
+        let page = server.get(&at, &[&session]);
+        assert_eq!(page.status, 200, "{at}: {}", page.body);
+        let here: Vec<i64> = page
+            .body
+            .split("/versions/")
+            .filter_map(|rest| rest.split_once("/content\" download"))
+            .filter_map(|(id, _)| id.parse().ok())
+            .collect();
+        assert_eq!(here.len(), rows, "{at}");
+        seen.extend(here);
+        let next = page.body.split("rel=\"next\" href=\"").nth(1);
+        at = next.map_or(String::new(), |rest| {
+            let address =
+                rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+            address.split('#').next().unwrap().to_owned()
+        });
+    }
+    assert_eq!((seen, at), (all, String::new()));
+    let forged = server.get(&format!("{PREFIX}/admin/entries/{id}/?cursor=7.x"), &[&session]);
+    assert_eq!(forged.status, 400);
+    server.end();
+}
