@@ -21,6 +21,7 @@ mod refusals;
 mod sharing;
 mod skipped;
 mod tls;
+mod trash;
 
 use support::database::Kind;
 use support::noise::noise;

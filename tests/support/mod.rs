@@ -6,6 +6,7 @@ pub mod command;
 pub mod database;
 pub mod namespace;
 pub mod noise;
+pub mod own_mariadb;
 pub mod own_postgres;
 pub mod program;
 pub mod proxy;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::database::Kind;
+use crate::support::own_mariadb::OwnMariaDb;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::program::{Running, Sandbox, files_beneath, wait_until};
 use crate::support::small_disk::SmallDisk;
@@ -120,6 +121,17 @@ fn t32_postgres_on_a_full_disk() {
     let place = Place { sandbox, disk: None };
     let free = || fs::remove_file(disk.outside("ballast")).unwrap();
     place.loses_nothing("PostgreSQL on a full disk", || drop(disk.fill()), free);
+}
+
+/// As a server is that has become a replica, or whose owner mends something.
+#[test]
+fn t32_mariadb_that_was_made_read_only() {
+    let server = OwnMariaDb::start();
+    let mut sandbox = Sandbox::new(Kind::Sqlite);
+    sandbox.environment.push(("DATABASE_URL".into(), server.url()));
+    let place = Place { sandbox, disk: None };
+    let read_only = |value: &str| server.run(&format!("SET GLOBAL read_only = {value}"));
+    place.loses_nothing("read-only MariaDB", || read_only("ON"), || read_only("OFF"));
 }
 
 #[test]
