@@ -27,6 +27,9 @@ const CHUNKS_AT_ONCE: usize = 4;
 /// Memory that a large file takes, whatever its size.
 pub const MEMORY_BYTES: u64 = (2 * CHUNKS_AT_ONCE * CHUNK_BYTES) as u64;
 
+/// The same for one that is bound to a pace: a chunk at a time.
+pub const PACED_MEMORY_BYTES: u64 = 2 * CHUNK_BYTES as u64;
+
 /// A file that is too large to be held in memory.
 #[derive(Debug)]
 pub struct LargeFile {
@@ -38,6 +41,8 @@ pub struct LargeFile {
     /// Where its bytes go.
     pub place: Place,
     pub seen: Seen,
+    /// It is backlog, which is bound to a pace.
+    pub paced: bool,
     pub permit: OwnedSemaphorePermit,
 }
 
@@ -95,9 +100,9 @@ struct WholeFile {
 impl LargeFile {
     /// Stores the file, unless its content is the stored one.
     pub async fn stream(self, shared: &Arc<Shared>) -> Result<Streamed, StreamError> {
-        let Self { path, file, stat, held_open, place, seen, permit } = self;
-        let rewrite = seen.rewrite;
-        let mut reading = Reading { path, file, stat, held_open, rewrite };
+        let Self { path, file, stat, held_open, place, seen, paced, permit } = self;
+        let (rewrite, paced) = (seen.rewrite, paced.then(|| shared.clone()));
+        let mut reading = Reading { path, file, stat, held_open, rewrite, paced };
         let mut whole = None;
         // Only the times may have changed: reading twice is cheaper than writing once. And an object
         // is named by its content.
@@ -154,11 +159,12 @@ async fn put(shared: &Arc<Shared>, entry: NewEntry) -> Result<(), StreamError> {
 }
 
 async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<i64, StreamError> {
-    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AT_ONCE);
+    let at_once = if reading.paced.is_some() { 1 } else { CHUNKS_AT_ONCE };
+    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(at_once);
     let read = tokio::spawn(reading.read(Some(sender)));
     let mut first = 0;
     let mut ready = Vec::new();
-    while chunks.recv_many(&mut ready, CHUNKS_AT_ONCE).await > 0 {
+    while chunks.recv_many(&mut ready, at_once).await > 0 {
         shared.store.write_chunks(set, first, &ready).await?;
         first += ready.len() as u32;
         ready.clear();
@@ -209,6 +215,8 @@ struct Reading {
     stat: FileStat,
     held_open: bool,
     rewrite: bool,
+    /// Whose queue keeps the pace that it is bound to.
+    paced: Option<Arc<Shared>>,
 }
 
 impl Reading {
@@ -220,7 +228,7 @@ impl Reading {
         objects: &Objects,
         entry: &NewEntry,
     ) -> Result<(Self, Option<object::Uploaded>), StreamError> {
-        let Self { path, mut file, stat, held_open, rewrite } = self;
+        let Self { path, mut file, stat, held_open, rewrite, paced } = self;
         let mut tries = 0;
         let uploaded = loop {
             file.rewind().map_err(StreamError::Io)?;
@@ -244,7 +252,7 @@ impl Reading {
             Err(object::Refused::Database(error)) => return Err(error.into()),
             Err(object::Refused::Elsewhere | object::Refused::Again) => None,
         };
-        Ok((Self { path, file, stat, held_open, rewrite }, uploaded))
+        Ok((Self { path, file, stat, held_open, rewrite, paced }, uploaded))
     }
 
     /// Reads the file from its start, on a thread that may block, and sends its chunks.
@@ -278,6 +286,9 @@ impl Reading {
             }
             total += chunk.len() as u64;
             hasher.update(&chunk);
+            if let Some(shared) = &self.paced {
+                shared.queue.take_and_rest(chunk.len() as u64);
+            }
             if let Some(chunks) = &chunks
                 && chunks.blocking_send(chunk).is_err()
             {

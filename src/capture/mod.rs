@@ -38,6 +38,7 @@ pub use trouble::now;
 
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
+use crate::model::pace::Pace;
 use crate::model::places::Places;
 use crate::model::settle::{Rules, Settle};
 use crate::model::{Index, Patterns, UploadPath};
@@ -64,6 +65,8 @@ pub struct Options {
     pub places: Places,
     /// Bytes of file contents in memory at a time, in all their forms.
     pub bytes_in_flight: u64,
+    /// Most bytes of files a second that are read and stored of what only a scan of everything has found.
+    pub backlog_rate: Option<u64>,
     /// Threads that read, hash and encode.
     pub readers: usize,
     /// Tasks that store, each with its own connection.
@@ -146,7 +149,10 @@ impl Capture {
     ) -> std::io::Result<Self> {
         let permits = reader::permits(options.bytes_in_flight).max(1);
         let shared = Arc::new(Shared {
-            queue: Queue::new(Settle::new(options.rules, QUEUE_CAPACITY)),
+            queue: Queue::new(
+                Settle::new(options.rules, QUEUE_CAPACITY),
+                Pace::new(options.backlog_rate),
+            ),
             budget: Arc::new(Semaphore::new(permits as usize)),
             index: Mutex::new(index),
             options,
@@ -163,11 +169,13 @@ impl Capture {
             started: Instant::now(),
         });
         let (ready, incoming) = mpsc::unbounded_channel();
+        let (unhurried, slow) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();
         let readers = (0..shared.options.readers.max(1))
             .map(|n| {
+                let (ready, unhurried) = (ready.clone(), unhurried.clone());
                 let reader =
-                    reader::Reader::new(shared.clone(), ready.clone(), permits, runtime.clone());
+                    reader::Reader::new(shared.clone(), ready, unhurried, permits, runtime.clone());
                 std::thread::Builder::new().name(format!("reader-{n}")).spawn(move || reader.run())
             })
             .collect::<Result<_, _>>()?;
@@ -176,6 +184,9 @@ impl Capture {
         for _ in 0..shared.options.writers.max(1) {
             writers.spawn(writer::Writer::new(shared.clone(), incoming.clone()).run());
         }
+        writers.spawn(
+            writer::Writer::new(shared.clone(), Arc::new(tokio::sync::Mutex::new(slow))).run(),
+        );
         Ok(Self { shared, readers, writers, died: false })
     }
 

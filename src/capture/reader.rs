@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::capture::follow::Fate;
-use crate::capture::large::{LargeFile, MEMORY_BYTES};
+use crate::capture::large::{LargeFile, MEMORY_BYTES, PACED_MEMORY_BYTES};
 use crate::capture::{Shared, trouble};
 use crate::model::entry::{CHUNK_BYTES, NewEntry, NewPayload};
 use crate::model::health::Counters;
@@ -71,6 +71,8 @@ struct Verdict(Outcome, Option<Fate>);
 pub struct Reader {
     shared: Arc<Shared>,
     ready: mpsc::UnboundedSender<Ready>,
+    /// Where large files of a backlog go that is bound to a pace: the writers of the others are not to wait for them.
+    unhurried: mpsc::UnboundedSender<Ready>,
     all_permits: u32,
     runtime: Handle,
     buffer: Vec<u8>,
@@ -80,10 +82,11 @@ impl Reader {
     pub fn new(
         shared: Arc<Shared>,
         ready: mpsc::UnboundedSender<Ready>,
+        unhurried: mpsc::UnboundedSender<Ready>,
         all_permits: u32,
         runtime: Handle,
     ) -> Self {
-        Self { shared, ready, all_permits, runtime, buffer: Vec::new() }
+        Self { shared, ready, unhurried, all_permits, runtime, buffer: Vec::new() }
     }
 
     /// Reads files until the queue is closed.
@@ -91,7 +94,11 @@ impl Reader {
         while let Some((due, rules)) = self.shared.queue.next() {
             match self.read(&due, &rules) {
                 Ok(ready) => {
-                    if self.ready.send(ready).is_err() {
+                    let writers = match &ready {
+                        Ready::Large(large) if large.paced => &self.unhurried,
+                        _ => &self.ready,
+                    };
+                    if writers.send(ready).is_err() {
                         return;
                     }
                 }
@@ -123,7 +130,11 @@ impl Reader {
         let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before, rewrite };
         let place = self.shared.options.places.of(stat.size);
         if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
-            let permit = self.permit(MEMORY_BYTES);
+            let paced = due.is_backlog && self.shared.queue.is_paced();
+            if paced && !self.shared.queue.begin_stream() {
+                return Err(Verdict(Outcome::Returned, None));
+            }
+            let permit = self.permit(if paced { PACED_MEMORY_BYTES } else { MEMORY_BYTES });
             let path = due.path.clone();
             return Ok(Ready::Large(Box::new(LargeFile {
                 path,
@@ -132,8 +143,12 @@ impl Reader {
                 held_open,
                 place,
                 seen,
+                paced,
                 permit,
             })));
+        }
+        if due.is_backlog && self.shared.options.backlog_rate.is_some() {
+            self.shared.queue.take(stat.size);
         }
         let inline = place == Place::Inline;
         let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };

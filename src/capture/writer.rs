@@ -147,9 +147,13 @@ impl Writer {
     }
 
     async fn save_large(&self, large: LargeFile) {
-        let LargeFile { path, stat, seen, .. } = &large;
-        let (path, stat, seen) = (path.clone(), *stat, *seen);
-        match large.stream(&self.shared).await {
+        let LargeFile { path, stat, seen, paced, .. } = &large;
+        let (path, stat, seen, paced) = (path.clone(), *stat, *seen, *paced);
+        let streamed = large.stream(&self.shared).await;
+        if paced {
+            self.shared.queue.end_stream();
+        }
+        match streamed {
             Ok(Streamed { looked_at_ns, became, permit }) => {
                 let seen = Seen { looked_at_ns, ..seen };
                 let pending = Pending { path, stat, seen, uploaded: None, _permit: permit };

@@ -10,6 +10,7 @@ mod support;
 
 mod clocks;
 mod floods;
+mod gentle;
 mod t01_new_directory;
 mod t02_overflow;
 mod t03_reads;

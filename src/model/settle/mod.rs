@@ -134,11 +134,22 @@ impl Settle {
     /// Hands out the next file that is due.
     pub fn next(&mut self, now: Instant) -> Option<Due> {
         let path = self.line.next(now)?;
+        self.hand_out(path, now)
+    }
+
+    /// As [`Settle::next`], of the files that are no backlog.
+    pub fn next_new(&mut self, now: Instant) -> Option<Due> {
+        let path = self.line.next_new(now)?;
+        self.hand_out(path, now)
+    }
+
+    fn hand_out(&mut self, path: UploadPath, now: Instant) -> Option<Due> {
         let file = self.files.get_mut(&path)?;
         file.stage = Stage::OutAt { again: None };
         Some(Due {
             since: file.since,
             closed: file.closed,
+            is_backlog: file.is_backlog,
             seen: file.seen.map(|(stat, since)| (stat, now.saturating_duration_since(since))),
             path,
         })
