@@ -46,6 +46,8 @@ impl Pace {
             return;
         }
         let cost = Duration::from_secs_f64(bytes.max(LEAST) as f64 / self.rate as f64);
+        // A rest that nobody has asked about since it was over is over all the same.
+        self.rest(now);
         let paid_at = self.paid_at.map_or(now, |at| at.max(now)) + cost;
         self.paid_at = Some(paid_at);
         self.resting |= paid_at.saturating_duration_since(now) >= BEAT;
