@@ -77,7 +77,7 @@ async fn patiently(scanner: &Scanner, followed: &Arc<Followed>) {
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
         }
         let now = pending();
-        if now != last.0 || scanner.in_hands(followed) {
+        if now != last.0 || scanner.in_hands(followed) || scanner.backlog_rests() {
             last = (now, Instant::now());
         } else if last.1.elapsed() > PATIENCE {
             return;

@@ -49,6 +49,8 @@ pub struct LargeFile {
     /// Where its bytes go.
     pub place: Place,
     pub seen: Seen,
+    /// It is backlog, which is bound to a pace.
+    pub paced: bool,
 }
 
 /// A large file that needs nothing more.
@@ -108,9 +110,9 @@ struct WholeFile {
 impl LargeFile {
     /// Stores the file, unless its content is the stored one.
     pub async fn stream(self, shared: &Arc<Shared>) -> Result<Streamed, StreamError> {
-        let Self { path, file, stat, held_open, place, seen } = self;
+        let Self { path, file, stat, held_open, place, seen, paced } = self;
         let rewrite = seen.rewrite;
-        let mut reading = Reading { path, file, stat, held_open, rewrite };
+        let mut reading = Reading { path, file, stat, held_open, rewrite, paced };
         let mut whole = None;
         // Only the times may have changed: reading twice is cheaper than writing once. And an object
         // is named by its content.
@@ -167,7 +169,8 @@ async fn put(shared: &Arc<Shared>, entry: NewEntry) -> Result<(), StreamError> {
 }
 
 async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<i64, StreamError> {
-    let (sender, mut chunks) = mpsc::channel::<Chunk>(CHUNKS_AT_ONCE);
+    let most = if reading.paced { 1 } else { CHUNKS_AT_ONCE };
+    let (sender, mut chunks) = mpsc::channel::<Chunk>(most);
     let read = tokio::spawn(reading.read(shared.clone(), Some(sender)));
     let mut first = 0;
     let mut ready = Vec::new();
@@ -180,7 +183,7 @@ async fn write(shared: &Arc<Shared>, reading: Reading, set: ChunkSet) -> Result<
         drop((written, permits));
         at_once = match began.elapsed() > LONG_COMMIT {
             true => (at_once / 2).max(1),
-            false => (at_once * 2).min(CHUNKS_AT_ONCE),
+            false => (at_once * 2).min(most),
         };
     }
     let (reading, whole) = read.await.expect("reading a file does not panic")?;
@@ -229,6 +232,8 @@ struct Reading {
     stat: FileStat,
     held_open: bool,
     rewrite: bool,
+    /// See [`LargeFile::paced`].
+    paced: bool,
 }
 
 impl Reading {
@@ -240,7 +245,7 @@ impl Reading {
         objects: &Objects,
         entry: &NewEntry,
     ) -> Result<(Self, Option<object::Uploaded>), StreamError> {
-        let Self { path, mut file, stat, held_open, rewrite } = self;
+        let Self { path, mut file, stat, held_open, rewrite, paced } = self;
         let mut tries = 0;
         let uploaded = loop {
             file.rewind().map_err(StreamError::Io)?;
@@ -264,7 +269,7 @@ impl Reading {
             Err(object::Refused::Database(error)) => return Err(error.into()),
             Err(object::Refused::Elsewhere | object::Refused::Again) => None,
         };
-        Ok((Self { path, file, stat, held_open, rewrite }, uploaded))
+        Ok((Self { path, file, stat, held_open, rewrite, paced }, uploaded))
     }
 
     /// Reads the file from its start, on a thread that may block, and sends its chunks.
@@ -301,6 +306,9 @@ impl Reading {
             }
             total += chunk.len() as u64;
             hasher.update(&chunk);
+            if self.paced {
+                shared.queue.take_and_rest(chunk.len() as u64);
+            }
             if let Some(chunks) = &chunks
                 && chunks.blocking_send((chunk, permit)).is_err()
             {

@@ -43,6 +43,7 @@ pub use trouble::now;
 use crate::capture::budget::Budget;
 use crate::capture::queue::Queue;
 use crate::model::health::Health;
+use crate::model::pace::Pace;
 use crate::model::places::Places;
 use crate::model::settle::{Rules, Settle};
 use crate::model::{Index, Patterns, UploadPath};
@@ -69,6 +70,8 @@ pub struct Options {
     pub places: Places,
     /// Bytes of file contents in memory at a time, in all their forms.
     pub bytes_in_flight: u64,
+    /// Most bytes of files a second that are read and stored of what only a scan of everything has found.
+    pub backlog_rate: Option<u64>,
     /// Threads that read, hash and encode.
     pub readers: usize,
     /// Connections to store with.
@@ -151,7 +154,10 @@ impl Capture {
     ) -> std::io::Result<Self> {
         let streams = large::most_at_once(&options);
         let shared = Arc::new(Shared {
-            queue: Queue::new(Settle::new(options.rules, QUEUE_CAPACITY, streams)),
+            queue: Queue::new(
+                Settle::new(options.rules, QUEUE_CAPACITY, streams),
+                Pace::new(options.backlog_rate),
+            ),
             budget: Budget::new(options.bytes_in_flight),
             index: Mutex::new(index),
             options,
@@ -169,7 +175,8 @@ impl Capture {
         });
         let (small, incoming) = mpsc::unbounded_channel();
         let (large, incoming_large) = mpsc::unbounded_channel();
-        let exits = reader::Exits { small, large };
+        let (unhurried, incoming_unhurried) = mpsc::unbounded_channel();
+        let exits = reader::Exits { small, large, unhurried };
         let readers = (0..shared.options.readers.max(1))
             .map(|n| {
                 let reader = reader::Reader::new(shared.clone(), exits.clone());
@@ -186,6 +193,8 @@ impl Capture {
             let writer = writer::Writer::new(shared.clone());
             writers.spawn(writer.store_large(incoming_large.clone()));
         }
+        let incoming_unhurried = Arc::new(tokio::sync::Mutex::new(incoming_unhurried));
+        writers.spawn(writer::Writer::new(shared.clone()).store_large(incoming_unhurried));
         Ok(Self { shared, readers, writers, died: false })
     }
 

@@ -3,6 +3,10 @@
 //! The order is fair (see `model/settle/line.rs`): new uploads are served between a backlog, whether a flood of events
 //! or a scan has brought it. A scan fills three quarters of the room and then waits, so that there is
 //! always room for what the watcher tells.
+//!
+//! Backlog may be bound to a pace (see `model/pace.rs`). While that rests, only other files are handed out, as
+//! soon as they are due; and of large files of the backlog one at a time is on its way, so that they do not use up
+//! the memory that an upload needs.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +16,7 @@ use tokio::sync::Notify;
 use crate::capture::Drained;
 use crate::capture::follow::{Fate, Followed, Followers};
 use crate::model::UploadPath;
+use crate::model::pace::Pace;
 use crate::model::settle::{Due, Outcome, Rules, Settle, Sign};
 
 /// The first wait for a database that is away, and the longest. A database that comes back is
@@ -38,6 +43,9 @@ struct Away {
 #[derive(Debug)]
 struct State {
     settle: Settle,
+    pace: Pace,
+    /// A large file of the backlog is on its way.
+    streaming: bool,
     /// Nothing is handed out yet: the tables may not be there.
     held: bool,
     away: Option<Away>,
@@ -49,20 +57,30 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    fn backlog_rests(&mut self, now: Instant) -> bool {
+        self.pace.is_bound() && (self.streaming || self.pace.rest(now).is_some())
+    }
+}
+
 /// The waiting files. See [`Settle`] for what is due when.
 #[derive(Debug)]
 pub struct Queue {
     state: Mutex<State>,
     work: Condvar,
     room: Condvar,
+    paced: Condvar,
     progress: Notify,
 }
 
 impl Queue {
-    pub fn new(settle: Settle) -> Self {
+    /// `pace` is that of the backlog.
+    pub fn new(settle: Settle, pace: Pace) -> Self {
         Self {
             state: Mutex::new(State {
                 settle,
+                pace,
+                streaming: false,
                 held: false,
                 away: None,
                 missed: false,
@@ -72,6 +90,7 @@ impl Queue {
             }),
             work: Condvar::new(),
             room: Condvar::new(),
+            paced: Condvar::new(),
             progress: Notify::new(),
         }
     }
@@ -145,7 +164,10 @@ impl Queue {
                 Some(away) if away.probe.is_some() => None,
                 Some(away) if now < away.retry_at => Some(away.retry_at),
                 _ => {
-                    if let Some(due) = state.settle.next(now) {
+                    let rests = state.backlog_rests(now);
+                    let next =
+                        if rests { state.settle.next_new(now) } else { state.settle.next(now) };
+                    if let Some(due) = next {
                         if let Some(away) = &mut state.away {
                             away.probe = Some(due.path.clone());
                         }
@@ -158,7 +180,12 @@ impl Queue {
                         }
                         return Some((due, rules));
                     }
-                    state.settle.next_due()
+                    match rests {
+                        true => {
+                            state.pace.rest(now).into_iter().chain(state.settle.next_later()).min()
+                        }
+                        false => state.settle.next_due(),
+                    }
                 }
             };
             state = match until {
@@ -169,6 +196,44 @@ impl Queue {
                 None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
+    }
+
+    /// Whether backlog is bound to a pace.
+    pub fn is_paced(&self) -> bool {
+        self.state().pace.is_bound()
+    }
+
+    /// Takes bytes of the backlog, which others pay for by waiting.
+    pub fn take(&self, bytes: u64) {
+        self.state().pace.take(bytes, Instant::now());
+    }
+
+    /// As [`Queue::take`], and waits until more may be taken: for a file that is read piece by piece.
+    pub fn take_and_rest(&self, bytes: u64) {
+        let mut state = self.state();
+        state.pace.take(bytes, Instant::now());
+        loop {
+            let now = Instant::now();
+            let Some(until) = state.pace.rest(now).filter(|_| !state.closed) else { return };
+            let wait = until.saturating_duration_since(now);
+            state = self.paced.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether a large file of the backlog may set out; no other one may until [`Queue::end_unhurried`].
+    pub fn begin_unhurried(&self) -> bool {
+        !std::mem::replace(&mut self.state().streaming, true)
+    }
+
+    /// Ends [`Queue::begin_unhurried`].
+    pub fn end_unhurried(&self) {
+        self.state().streaming = false;
+        self.work.notify_all();
+    }
+
+    /// Whether backlog has to wait, for nothing but its pace.
+    pub fn backlog_rests(&self) -> bool {
+        self.state().backlog_rests(Instant::now())
     }
 
     /// When something had no room, the last time.
@@ -289,8 +354,12 @@ impl Queue {
 
     /// Makes everything due now.
     pub fn hurry(&self) {
-        self.state().settle.hurry(Instant::now());
+        let mut state = self.state();
+        state.settle.hurry(Instant::now());
+        state.pace.lift();
+        drop(state);
         self.work.notify_all();
+        self.paced.notify_all();
     }
 
     /// Waits until no file waits that waiting could save.
@@ -315,6 +384,7 @@ impl Queue {
         drop(state);
         self.work.notify_all();
         self.room.notify_all();
+        self.paced.notify_all();
         drained
     }
 }

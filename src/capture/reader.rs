@@ -32,6 +32,8 @@ enum Ready {
 pub struct Exits {
     pub small: mpsc::UnboundedSender<Prepared>,
     pub large: mpsc::UnboundedSender<LargeFile>,
+    /// For large files of a backlog that is bound to a pace: nobody else is to wait for them.
+    pub unhurried: mpsc::UnboundedSender<LargeFile>,
 }
 
 impl Exits {
@@ -39,6 +41,7 @@ impl Exits {
     fn send(&self, ready: Ready) -> bool {
         match ready {
             Ready::Small(prepared) => self.small.send(*prepared).is_ok(),
+            Ready::Large(large) if large.paced => self.unhurried.send(*large).is_ok(),
             Ready::Large(large) => self.large.send(*large).is_ok(),
         }
     }
@@ -120,12 +123,19 @@ impl Reader {
         let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before, rewrite };
         let place = self.shared.options.places.of(stat.size);
         if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
-            if !self.shared.queue.begin_stream(&due.path) {
+            let paced = due.is_backlog && self.shared.queue.is_paced();
+            if paced && !self.shared.queue.begin_unhurried() {
+                return Err(Verdict(Outcome::Returned, None));
+            }
+            if !paced && !self.shared.queue.begin_stream(&due.path) {
                 return Err(Verdict(Outcome::Large, None));
             }
             let path = due.path.clone();
-            let large = LargeFile { path, file, stat, held_open, place, seen };
+            let large = LargeFile { path, file, stat, held_open, place, seen, paced };
             return Ok(Ready::Large(Box::new(large)));
+        }
+        if due.is_backlog && self.shared.options.backlog_rate.is_some() {
+            self.shared.queue.take(stat.size);
         }
         let inline = place == Place::Inline;
         let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };

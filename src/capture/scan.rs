@@ -212,6 +212,11 @@ impl Scanner {
         self.shared.queue.follow_waiting()
     }
 
+    /// Whether backlog waits for nothing but its pace.
+    pub(super) fn backlog_rests(&self) -> bool {
+        self.shared.queue.backlog_rests()
+    }
+
     /// Whether any of the followed files is being read or stored.
     pub(super) fn in_hands(&self, followed: &Followed) -> bool {
         self.shared.queue.in_hands(followed)

@@ -133,9 +133,13 @@ impl Writer {
     }
 
     async fn save_large(&self, large: LargeFile) {
-        let LargeFile { path, stat, seen, .. } = &large;
-        let (path, stat, seen) = (path.clone(), *stat, *seen);
-        match large.stream(&self.shared).await {
+        let LargeFile { path, stat, seen, paced, .. } = &large;
+        let (path, stat, seen, paced) = (path.clone(), *stat, *seen, *paced);
+        let streamed = large.stream(&self.shared).await;
+        if paced {
+            self.shared.queue.end_unhurried();
+        }
+        match streamed {
             Ok(Streamed { looked_at_ns, became }) => {
                 self.stored(&path, &stat, &Seen { looked_at_ns, ..seen }, became);
             }

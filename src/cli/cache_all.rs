@@ -12,17 +12,28 @@ use crate::cli::{move_payloads, output, progress};
 use crate::model::Index;
 use crate::model::health::Counters;
 
+/// Measured with `benches/gentle`: an app's queries take about as long as ever beside it.
+const GENTLE: [(&str, &str); 2] = [("backlog_rate", "4MiB"), ("database_connections", "1")];
+
 #[derive(Debug, Args)]
 pub struct CacheAll {
     /// Then move all payloads where the settings want them, as `imagecached move` does
     #[arg(long)]
     move_payloads: bool,
+    /// Leave the database to the app: 4 MiB a second over one connection, unless --set says otherwise
+    #[arg(long)]
+    gentle: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl CacheAll {
+    /// The settings that its flags stand for.
+    pub fn settings(&self) -> &'static [(&'static str, &'static str)] {
+        if self.gentle { &GENTLE } else { &[] }
+    }
+
     pub async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let tally = cache_all(context).await?;
         for path in &tally.examples {

@@ -186,6 +186,7 @@ impl Context {
                 all_remote: settings.remote.files == RemoteFiles::All,
             },
             bytes_in_flight: settings.bytes_in_flight.0,
+            backlog_rate: settings.backlog_rate.map(|rate| rate.0),
             readers: settings.readers as usize,
             writers: settings.database_connections as usize,
         }

@@ -192,6 +192,11 @@ fn load(cli: &Cli) -> Result<Loaded, Failure> {
     for (key, value) in named {
         flags.extend(value.iter().map(|value| (key.to_owned(), value.clone())));
     }
+    if let Command::CacheAll(cache_all) = &cli.command {
+        // First, so that what is given by name beats it.
+        let meant = cache_all.settings().iter();
+        flags.extend(meant.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    }
     for pair in &cli.flags.set {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
             Failure::usage(format!("--set {pair}: write KEY=VALUE, such as --set quiet=5s"))

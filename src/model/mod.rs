@@ -12,6 +12,7 @@ pub mod log_limit;
 pub mod mime;
 pub mod moment;
 pub mod names;
+pub mod pace;
 pub mod patterns;
 pub mod places;
 pub mod plan;

@@ -128,6 +128,8 @@ pub struct Settings {
     pub held_open: Duration,
     pub bytes_in_flight: ByteSize,
     pub readers: u32,
+    /// A second; `None`: no bound.
+    pub backlog_rate: Option<ByteSize>,
     /// The settings `on_delete`, `delete_…` and `keep_deleted`.
     pub deletes: DeleteSettings,
     pub keep_versions: Duration,
@@ -197,6 +199,8 @@ impl Settings {
             held_open: reader.duration("held_open", quiet..=secs(86_400))?,
             bytes_in_flight: bytes_in_flight(reader, inline_limit)?,
             readers: reader.number("readers", 1..=64)?,
+            backlog_rate: reader
+                .rate("backlog_rate", ByteSize(16 << 10)..=ByteSize(4_096 * MIB))?,
             deletes: deletes::read(reader)?,
             keep_versions: reader.duration("keep_versions", Duration::ZERO..=deletes::LONGEST)?,
             most_versions: reader.number("most_versions", 0..=1_000)?,

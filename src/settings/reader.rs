@@ -120,19 +120,28 @@ impl Reader {
         range: RangeInclusive<ByteSize>,
     ) -> Result<ByteSize, SettingsError> {
         let given = self.take(key)?;
-        let parsed = match &given.kind {
-            ValueKind::I64(number) => u64::try_from(*number).ok().map(ByteSize),
-            ValueKind::String(text) => text.parse().ok(),
-            _ => None,
-        };
-        let Some(size) = parsed else {
-            let cure = "write a number and a unit, such as 512KiB, 5MiB or 1GB (or 0)";
-            return Err(given.refuse("is not a size", cure));
-        };
+        let size = given.size()?;
         if range.contains(&size) {
             return Ok(size);
         }
         Err(given.refuse("is out of range", &between(&range)))
+    }
+
+    /// A size that 0 takes the bound from.
+    pub(super) fn rate(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<ByteSize>,
+    ) -> Result<Option<ByteSize>, SettingsError> {
+        let given = self.take(key)?;
+        match given.size()? {
+            ByteSize(0) => Ok(None),
+            size if range.contains(&size) => Ok(Some(size)),
+            _ => {
+                Err(given
+                    .refuse("is out of range", &format!("{}, or 0 for no bound", between(&range))))
+            }
+        }
     }
 
     pub(super) fn list(
@@ -177,6 +186,16 @@ impl Given {
             ValueKind::String(text) => Ok(text.clone()),
             _ => Err(self.refuse("is not text", "put it in quotes")),
         }
+    }
+
+    fn size(&self) -> Result<ByteSize, SettingsError> {
+        let parsed = match &self.kind {
+            ValueKind::I64(number) => u64::try_from(*number).ok().map(ByteSize),
+            ValueKind::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let cure = "write a number and a unit, such as 512KiB, 5MiB or 1GB (or 0)";
+        parsed.ok_or_else(|| self.refuse("is not a size", cure))
     }
 
     /// As [`Given::text`]; a whole number, as a file may give it, is text too.

@@ -29,7 +29,7 @@ fn the_defaults_are_the_ones_that_are_documented() {
     assert_eq!((settings.log_level, settings.log_format), (LogLevel::Info, LogFormat::Auto));
     assert!(settings.migrate && !settings.database_required && !settings.allow_any_upload_dir);
     assert!(settings.state_dir.is_absolute());
-    assert_eq!(loaded.origins.len(), 46);
+    assert_eq!(loaded.origins.len(), 47);
     assert!(
         loaded
             .origins

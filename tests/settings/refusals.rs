@@ -53,6 +53,11 @@ fn a_bad_setting_is_told_with_value_source_reason_and_cure() {
             "inline_limit = \"5 apples\" (environment variable IMAGECACHED_INLINE_LIMIT): is not a size; write a number and a unit, such as 512KiB, 5MiB or 1GB (or 0)",
         ),
         (
+            // Somebody has meant MiB: at 8 bytes a second nothing would ever be safe.
+            env("IMAGECACHED_BACKLOG_RATE", "8"),
+            "backlog_rate = \"8\" (environment variable IMAGECACHED_BACKLOG_RATE): is out of range; write 16 KiB to 4 GiB, or 0 for no bound",
+        ),
+        (
             env("IMAGECACHED_INLINE_LIMIT", "1GiB"),
             "inline_limit = \"1GiB\" (environment variable IMAGECACHED_INLINE_LIMIT): is out of range; write 0 B to 256 MiB",
         ),

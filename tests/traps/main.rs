@@ -10,6 +10,7 @@ mod support;
 
 mod clocks;
 mod floods;
+mod gentle;
 mod large_files;
 mod t01_new_directory;
 mod t02_overflow;

@@ -32,6 +32,8 @@ pub struct Due {
     pub since: Instant,
     /// Its writer has closed it; when that was noticed, for the first time since it was last safe.
     pub closed: Option<Instant>,
+    /// Only scans of everything know of it.
+    pub is_backlog: bool,
     /// How it looked before, and for how long it has looked so.
     pub seen: Option<(FileStat, Duration)>,
 }
@@ -69,6 +71,7 @@ mod tests {
             path: UploadPath::parse("a").unwrap(),
             since: Instant::now(),
             closed: closed.then(Instant::now),
+            is_backlog: false,
             seen,
         };
         let fresh = due(false, None);

@@ -65,16 +65,32 @@ impl Lanes {
     /// Hands out the file whose turn it is, of those that are due by `now`; and whether it has one of the
     /// places of large files, which is to be given back with [`Lanes::end_stream`].
     pub fn next(&mut self, now: Instant) -> Option<(UploadPath, bool)> {
-        self.turn_of_large = !self.turn_of_large;
-        let first = self.turn_of_large;
-        self.next_of(first, now).or_else(|| self.next_of(!first, now))
+        self.take_turns(|line| line.next(now))
     }
 
-    fn next_of(&mut self, is_large: bool, now: Instant) -> Option<(UploadPath, bool)> {
+    /// As [`Lanes::next`], while backlog has to wait.
+    pub fn next_new(&mut self, now: Instant) -> Option<(UploadPath, bool)> {
+        self.take_turns(|line| line.next_new(now))
+    }
+
+    fn take_turns(
+        &mut self,
+        next: impl Fn(&mut Line) -> Option<UploadPath>,
+    ) -> Option<(UploadPath, bool)> {
+        self.turn_of_large = !self.turn_of_large;
+        let first = self.turn_of_large;
+        self.next_of(first, &next).or_else(|| self.next_of(!first, &next))
+    }
+
+    fn next_of(
+        &mut self,
+        is_large: bool,
+        next: impl Fn(&mut Line) -> Option<UploadPath>,
+    ) -> Option<(UploadPath, bool)> {
         if is_large && self.streamed >= self.most_streamed {
             return None;
         }
-        let path = self.lane(is_large).next(now)?;
+        let path = next(self.lane(is_large))?;
         self.streamed += usize::from(is_large);
         Some((path, is_large))
     }
@@ -96,6 +112,11 @@ impl Lanes {
     pub fn next_due(&self) -> Option<Instant> {
         let large = self.large.next_due().filter(|_| self.streamed < self.most_streamed);
         self.ordinary.next_due().into_iter().chain(large).min()
+    }
+
+    /// When the next file will be due that was not yet when it was last looked.
+    pub fn next_later(&self) -> Option<Instant> {
+        self.ordinary.next_later().into_iter().chain(self.large.next_later()).min()
     }
 
     /// The files that are due only after `now`.

@@ -48,8 +48,10 @@ pub struct Line {
     later: BTreeMap<(Instant, u64), (Place, UploadPath)>,
     /// Files that are due, the oldest first.
     due: BTreeMap<Age, (Place, UploadPath)>,
-    /// The same, the newest last.
-    by_newness: BTreeSet<Newness>,
+    /// Those of them that were seen to come.
+    new: BTreeSet<Age>,
+    /// The others.
+    backlog: BTreeSet<Age>,
     /// The same by their directories.
     directories: HashMap<String, BTreeSet<Newness>>,
     /// Each of the directories once, in the order of their turns.
@@ -92,21 +94,34 @@ impl Line {
         self.look(now);
         self.handed_out += 1;
         let age = match self.handed_out % 3 {
-            1 => self.by_newness.last().map(|(_, age)| *age),
+            1 => self.new.last().or(self.backlog.last()).copied(),
             2 => self.of_next_directory(),
             _ => self.due.first_key_value().map(|(age, _)| *age),
         };
         self.take(age?)
     }
 
+    /// As [`Line::next`], while backlog has to wait: the newest of the others and the oldest take turns.
+    pub fn next_new(&mut self, now: Instant) -> Option<UploadPath> {
+        self.look(now);
+        self.handed_out += 1;
+        let age =
+            if self.handed_out.is_multiple_of(2) { self.new.first() } else { self.new.last() };
+        self.take(*age?)
+    }
+
     fn take(&mut self, age: Age) -> Option<UploadPath> {
         let (place, path) = self.due.remove(&age)?;
-        self.by_newness.remove(&place.newness());
+        self.of_its_kind(place).remove(&age);
         // One that has no file left goes when it would have its turn.
         if let Some(directory) = self.directories.get_mut(path.parent()) {
             directory.remove(&place.newness());
         }
         Some(path)
+    }
+
+    fn of_its_kind(&mut self, place: Place) -> &mut BTreeSet<Age> {
+        if place.is_backlog { &mut self.backlog } else { &mut self.new }
     }
 
     fn of_next_directory(&mut self) -> Option<Age> {
@@ -136,16 +151,21 @@ impl Line {
                     self.turns.push_back(name);
                 }
             }
-            self.by_newness.insert(place.newness());
+            self.of_its_kind(place).insert(place.age);
             self.due.insert(place.age, (place, path));
         }
     }
 
     /// When the next file is due; in the past when one is.
     pub fn next_due(&self) -> Option<Instant> {
-        let later = self.later.first_key_value().map(|((due, _), _)| *due);
+        let later = self.next_later();
         let now = self.looked.filter(|_| !self.due.is_empty());
         now.into_iter().chain(later).min()
+    }
+
+    /// When the next file will be due that was not yet when it was last looked.
+    pub fn next_later(&self) -> Option<Instant> {
+        self.later.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// The files that are due only after `now`.
@@ -223,6 +243,24 @@ mod tests {
             });
             assert!(next.contains(&Some(cat)), "{next:?}");
         }
+    }
+
+    #[test]
+    fn while_backlog_waits_the_others_take_turns_and_lose_nothing() {
+        let (mut line, now) = (Line::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        let path = |name: &str| UploadPath::parse(name).unwrap();
+        for (name, is_backlog) in
+            [("old", true), ("a", false), ("b", false), ("c", false), ("older", true)]
+        {
+            line.join(path(name), now, now, is_backlog);
+        }
+        line.join(path("later"), now, now + second, false);
+        let new: Vec<_> = std::iter::from_fn(|| line.next_new(now)).collect();
+        assert_eq!(new, ["c", "a", "b"].map(path), "the newest and the oldest take turns");
+        assert_eq!(line.len(), 3);
+        assert_eq!(line.next_later(), Some(now + second));
+        assert_eq!(order(&mut line, now), ["older", "old"]);
     }
 
     #[test]

@@ -141,11 +141,22 @@ impl Settle {
     /// Hands out the next file that is due.
     pub fn next(&mut self, now: Instant) -> Option<Due> {
         let (path, streamed) = self.lanes.next(now)?;
+        self.hand_out(path, streamed, now)
+    }
+
+    /// As [`Settle::next`], of the files that are no backlog.
+    pub fn next_new(&mut self, now: Instant) -> Option<Due> {
+        let (path, streamed) = self.lanes.next_new(now)?;
+        self.hand_out(path, streamed, now)
+    }
+
+    fn hand_out(&mut self, path: UploadPath, streamed: bool, now: Instant) -> Option<Due> {
         let file = self.files.get_mut(&path)?;
         file.stage = Stage::OutAt { again: None, streamed };
         Some(Due {
             since: file.since,
             closed: file.closed,
+            is_backlog: file.is_backlog,
             seen: file.seen.map(|(stat, since)| (stat, now.saturating_duration_since(since))),
             path,
         })

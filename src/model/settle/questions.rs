@@ -79,6 +79,12 @@ impl Settle {
         self.lanes.next_due()
     }
 
+    /// When the next file will be due, those that are aside.
+    #[must_use]
+    pub fn next_later(&self) -> Option<Instant> {
+        self.lanes.next_later()
+    }
+
     /// Files that have failed, and wait to be tried again.
     pub fn failed(&self) -> impl Iterator<Item = &UploadPath> {
         self.files.iter().filter(|(_, file)| file.failures > 0).map(|(path, _)| path)
