@@ -15,6 +15,10 @@ use crate::model::health::Counters;
 /// Measured with `benches/gentle`: an app's queries take about as long as ever beside it.
 const GENTLE: [(&str, &str); 2] = [("backlog_rate", "4MiB"), ("database_connections", "1")];
 
+/// The capture has so long to end when everything is done. All it may have left are claims on objects to give
+/// back: one that stays keeps its object from being removed until it ends by itself.
+const END: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Args)]
 pub struct CacheAll {
     /// Then move all payloads where the settings want them, as `imagecached move` does
@@ -90,7 +94,6 @@ pub async fn cache_all(context: &Context) -> Result<Tally, Failure> {
     )
     .await
     .map_err(|error| Failure::other(format!("cannot read the upload directory {root}: {error}")))?;
-    let moment = Instant::now() + Duration::from_secs(2);
-    capture.drain(&Deadline::at(moment)).await.map_err(Failure::other)?;
+    capture.drain(&Deadline::at(Instant::now() + END)).await.map_err(Failure::other)?;
     Ok(tally)
 }
