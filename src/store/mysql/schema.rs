@@ -8,11 +8,12 @@ use crate::store::retry::begin;
 
 /// Every step ever made, in order; a step is never changed once it is released, and does no harm when
 /// it is done again.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("0001_image_cache.sql"),
     include_str!("0002_objects.sql"),
     include_str!("0003_lists.sql"),
     include_str!("0004_history.sql"),
+    include_str!("0005_orders.sql"),
 ];
 
 /// The version this program knows.
