@@ -221,7 +221,11 @@ pub async fn list(
     let (site, token) = (&api.site, api.site.gate.token());
     let list = wanted.query()?;
     let query = match &wanted.cursor {
-        Some(cursor) => cursor::at(token, list.clone(), cursor)?,
+        // To know whether many match finds the page sooner; the number itself is told once.
+        Some(cursor) => {
+            let query = cursor::at(token, list.clone(), cursor)?;
+            ListQuery { count_up_to: wanted.on_disk.is_none().then_some(COUNTED + 1), ..query }
+        }
         None if wanted.on_disk.is_some() => list.clone(),
         None => ListQuery { count_up_to: Some(COUNTED + 1), ..list.clone() },
     };
@@ -230,12 +234,13 @@ pub async fn list(
         Some(on_disk) => look_for(site, query, on_disk).await?,
     };
     let (previous, next) = cursor::beside(token, &list, &page);
+    let total = page.total.filter(|_| wanted.cursor.is_none());
     Ok(Json(Part {
         entries: page.entries.iter().map(Listed::of).collect(),
         next,
         previous,
-        total: page.total.map(|total| total.min(COUNTED)),
-        total_is_more: page.total.is_some_and(|total| total > COUNTED),
+        total: total.map(|total| total.min(COUNTED)),
+        total_is_more: total.is_some_and(|total| total > COUNTED),
     }))
 }
 
