@@ -123,10 +123,12 @@ impl ListQuery {
     }
 
     /// Whether nothing but the time of the last access decides which rows are listed: the index of that order
-    /// begins with them.
-    pub(super) fn is_oldest(&self) -> bool {
+    /// begins with them. Good where they are wanted in that order, or a few of them in any.
+    pub(super) fn are_oldest(&self, basis: Basis) -> bool {
         let others = Self { not_accessed_days: None, ..self.clone() };
-        self.not_accessed_days.is_some() && !others.is_filtered()
+        self.not_accessed_days.is_some()
+            && !others.is_filtered()
+            && (self.sort == Sort::Accessed || matches!(basis, Basis::First(_)))
     }
 
     /// Whether rows are left out that only a look at each of them tells.

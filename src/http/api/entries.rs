@@ -24,7 +24,7 @@ const MOST: u32 = 500;
 
 /// Entries are counted up to here: beyond, only that there are more is told. To count all of many takes
 /// longer than to list some.
-const COUNTED: u64 = 10_000;
+const COUNTED: u64 = 1_000;
 
 /// Entries looked for on disk for one answer.
 const LOOKED_FOR: usize = 5_000;
@@ -195,7 +195,7 @@ pub struct Part {
     pub next: Option<String>,
     /// The cursor of the page before; null at the beginning. With `on_disk` that page may be empty.
     pub previous: Option<String>,
-    /// Entries of the whole list, counted up to 10,000; with the first page only, and not with `on_disk`.
+    /// Entries of the whole list, counted up to 1,000; with the first page only, and not with `on_disk`.
     pub total: Option<u64>,
     /// There are more than `total`.
     pub total_is_more: bool,

@@ -28,6 +28,7 @@ fn key(sort: Sort) -> (&'static str, &'static str) {
 fn index(wanted: &ListQuery, basis: Basis) -> (&'static str, &'static str) {
     const ALL: (&str, &str) = ("image_cache_list", "updated_at >= '0001-01-01'");
     const OLDEST: (&str, &str) = ("image_cache_accessed", "last_accessed >= '0001-01-01'");
+    // A search by path reads no other index, whatever it comes to.
     let by_path = wanted.sort == Sort::Path && !wanted.reads_more_than_paths();
     match (wanted.walks(basis) || by_path, wanted.sort) {
         (_, Sort::Updated) => ALL,
@@ -35,7 +36,7 @@ fn index(wanted: &ListQuery, basis: Basis) -> (&'static str, &'static str) {
         (true, Sort::Size) => ("image_cache_size", "file_size >= -9223372036854775807"),
         (true, Sort::Created) => ("image_cache_created", "created_at >= '0001-01-01'"),
         (true, Sort::Accessed) => OLDEST,
-        _ if wanted.is_oldest() => OLDEST,
+        _ if wanted.are_oldest(basis) => OLDEST,
         _ => ALL,
     }
 }
@@ -90,11 +91,17 @@ fn is_kept(wanted: &ListQuery) -> bool {
     wanted.ids.is_none()
 }
 
-/// What to select from at first. By path it is never the first that match: the server keeps those in a table
-/// for the time of the statement, with room for the longest path in every row, and puts it on disk when it grows.
+/// So many rows with room for the longest path fit into memory.
+const MOST_PATHS: i64 = 2_000;
+
+/// What to select from at first. By path it is not the first of very many that match: the server keeps those in a
+/// table for the time of the statement, with room for the longest path in every row, and puts it on disk when it
+/// grows.
 fn basis(wanted: &ListQuery) -> Basis {
     match wanted.basis() {
-        Basis::First(most) if wanted.sort == Sort::Path => Basis::All(Some(most)),
+        Basis::First(most) if wanted.sort == Sort::Path && most > MOST_PATHS => {
+            Basis::All(Some(most))
+        }
         basis => basis,
     }
 }

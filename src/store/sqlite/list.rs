@@ -36,7 +36,7 @@ fn index(wanted: &ListQuery, basis: Basis) -> Option<&'static str> {
         (true, Sort::Created) => Some("image_cache_created"),
         (true, Sort::Accessed) => Some("image_cache_accessed"),
         (_, Sort::Updated) => Some("image_cache_list"),
-        _ if wanted.is_oldest() => Some("image_cache_accessed"),
+        _ if wanted.are_oldest(basis) => Some("image_cache_accessed"),
         _ => Some("image_cache_list"),
     }
 }
