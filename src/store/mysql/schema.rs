@@ -23,9 +23,10 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 const LOCK: &str = "SELECT CAST(GET_LOCK(CONCAT('imagecached ', SHA1(DATABASE())), 60) AS SIGNED)";
 const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('imagecached ', SHA1(DATABASE())))";
 
-/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may.
+/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may. Between two
+/// statements of an upgrade everybody does, for a moment.
 const IS_AT_WORK: &str = "SELECT COUNT(*) FROM information_schema.processlist
-    WHERE id = IS_USED_LOCK(CONCAT('imagecached ', SHA1(DATABASE()))) AND command <> 'Sleep'";
+    WHERE id = IS_USED_LOCK(CONCAT('imagecached ', SHA1(DATABASE()))) AND (command <> 'Sleep' OR time < 2)";
 
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut MySqlConnection) -> Result<Option<i64>> {
