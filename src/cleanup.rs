@@ -1,6 +1,7 @@
 //! Cleanup: drops entries that nobody has used for long, and never one whose file is on disk; and forgets
 //! former entries whose time is over.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -11,8 +12,8 @@ use crate::model::{Entry, Timestamp, UploadPath};
 use crate::store::{ListQuery, Purged, Sort, Store, StoreError};
 use crate::uploads::{Found, UploadDir, scan};
 
-/// Entries removed with one statement.
-const BATCH: usize = 500;
+/// Entries that are looked at, and removed, with one statement.
+const BATCH: u32 = 500;
 
 /// How long former entries are kept; zero keeps none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub enum Destination {
     Nowhere,
 }
 
-/// What a cleanup would drop, and what it spares.
+/// Some of what a cleanup would drop, and what it spares.
 #[derive(Debug, Default)]
 pub struct Candidates {
     /// Not accessed for so long, and not on disk.
@@ -70,32 +71,104 @@ pub enum CleanupError {
     Store(#[from] StoreError),
 }
 
-/// Finds what has not been accessed for `days`.
+/// The entries that have not been accessed for long, some at a time: there may be a million.
+pub struct Unused {
+    /// Everything that has a name on disk, by the key of its path.
+    on_disk: HashSet<u128>,
+    /// Where the next part begins; `None` at the end.
+    query: Option<ListQuery>,
+}
+
+impl Unused {
+    /// Looks over the disk, for what has not been accessed for `days`.
+    ///
+    /// # Errors
+    /// When the directory cannot be read. A missing directory is an error as well: an empty disk is not a
+    /// wish to delete.
+    pub async fn begin(upload_dir: &UploadDir, days: u32) -> Result<Self, CleanupError> {
+        let root = upload_dir.root().to_owned();
+        let shown = root.display().to_string();
+        let on_disk = tokio::task::spawn_blocking(move || names(&root))
+            .await
+            .expect("walking over a directory does not panic")
+            .map_err(|source| CleanupError::UploadDir { path: shown, source })?;
+        let query = ListQuery {
+            not_accessed_days: Some(days),
+            sort: Sort::Accessed,
+            limit: Some(BATCH),
+            ..ListQuery::default()
+        };
+        Ok(Self { on_disk, query: Some(query) })
+    }
+
+    /// The next of them, longest unused first; `None` when there are no more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn next(&mut self, store: &dyn Store) -> Result<Option<Candidates>, StoreError> {
+        let Some(query) = &mut self.query else { return Ok(None) };
+        let page = store.page(query).await?;
+        if !query.go_on(&page) {
+            self.query = None;
+        }
+        let mut candidates = Candidates::default();
+        for entry in page.entries {
+            match UploadPath::parse(&entry.original_path) {
+                Ok(path) if self.on_disk.contains(&key(path.as_str())) => {
+                    candidates.in_use.push(path);
+                }
+                _ => candidates.entries.push(entry),
+            }
+        }
+        Ok(Some(candidates))
+    }
+}
+
+/// What a whole cleanup has come to, or would.
+#[derive(Debug, Default)]
+pub struct Sum {
+    /// Entries that are to go.
+    pub entries: u64,
+    /// Size of their files.
+    pub bytes: u64,
+    /// Entries that stay, since their files are on disk.
+    pub in_use: u64,
+    /// Entries that are gone.
+    pub removed: u64,
+    /// The first that are to go, as many as somebody wants to see.
+    pub first: Vec<Entry>,
+}
+
+impl Sum {
+    /// Takes a part into account, and keeps up to `most` entries to be seen.
+    pub fn add(&mut self, part: Candidates, most: usize) {
+        self.entries += part.entries.len() as u64;
+        self.bytes += part.bytes();
+        self.in_use += part.in_use.len() as u64;
+        self.first.extend(part.entries.into_iter().take(most.saturating_sub(self.first.len())));
+    }
+}
+
+/// Looks over all that has not been accessed for `days`, and removes it where it is said where to.
 ///
 /// # Errors
-/// When the directory or the database cannot be read. A missing directory is an error as well: an
-/// empty disk is not a wish to delete.
-pub async fn find(
+/// When the directory or the database cannot be read. What was removed before stays so.
+pub async fn run(
     store: &dyn Store,
     upload_dir: &UploadDir,
     days: u32,
-) -> Result<Candidates, CleanupError> {
-    let root = upload_dir.root().to_owned();
-    let shown = root.display().to_string();
-    let on_disk = tokio::task::spawn_blocking(move || names(&root))
-        .await
-        .expect("walking over a directory does not panic")
-        .map_err(|source| CleanupError::UploadDir { path: shown, source })?;
-    let query =
-        ListQuery { not_accessed_days: Some(days), sort: Sort::Accessed, ..ListQuery::default() };
-    let mut candidates = Candidates::default();
-    for entry in store.list(&query).await? {
-        match UploadPath::parse(&entry.original_path) {
-            Ok(path) if on_disk.contains(&key(path.as_str())) => candidates.in_use.push(path),
-            _ => candidates.entries.push(entry),
+    to: Option<Destination>,
+    most: usize,
+) -> Result<Sum, CleanupError> {
+    let mut unused = Unused::begin(upload_dir, days).await?;
+    let mut sum = Sum::default();
+    while let Some(part) = unused.next(store).await? {
+        if let Some(to) = to {
+            sum.removed += carry_out(store, &part, to).await?;
         }
+        sum.add(part, most);
     }
-    Ok(candidates)
+    Ok(sum)
 }
 
 /// Removes entries, and notes for those in use that they are. Returns how many were removed.
@@ -106,12 +179,12 @@ pub async fn carry_out(
     store: &dyn Store,
     candidates: &Candidates,
     to: Destination,
-) -> Result<u64, CleanupError> {
-    for batch in candidates.in_use.chunks(BATCH) {
+) -> Result<u64, StoreError> {
+    for batch in candidates.in_use.chunks(BATCH as usize) {
         store.accessed(batch).await?;
     }
     let mut removed = 0;
-    for batch in candidates.entries.chunks(BATCH) {
+    for batch in candidates.entries.chunks(BATCH as usize) {
         removed += match to {
             Destination::Trash => {
                 // One that has got another content meanwhile is in use.
@@ -151,8 +224,8 @@ pub async fn purge(store: &dyn Store, keeping: Keeping) -> Result<Purged, StoreE
 }
 
 /// Everything that has a name on disk, of whatever kind.
-fn names(root: &Path) -> io::Result<std::collections::HashSet<u128>> {
-    let mut names = std::collections::HashSet::new();
+fn names(root: &Path) -> io::Result<HashSet<u128>> {
+    let mut names = HashSet::new();
     let mut unreadable = None;
     scan(root, "", &mut |found| {
         match found {

@@ -20,7 +20,7 @@ use crate::cli::exit::Failure;
 use crate::daemon::{Guarding, Parts};
 use crate::doctor::{Patient, Place};
 use crate::http::gate::{Gate, token::Token};
-use crate::http::{self, Guard, Site};
+use crate::http::{self, Figures, Guard, Site};
 
 /// An address that cannot be had is tried again after so long, and at most: the process that is being
 /// replaced may still have it.
@@ -135,6 +135,7 @@ impl Door {
         let is_guarded = guard.is_some();
         let site = Site {
             store: store.clone(),
+            figures: Figures::new(store.clone()),
             remote: context.remote.clone(),
             objects: context.objects.clone(),
             health: context.health.clone(),

@@ -7,6 +7,7 @@ mod admin;
 mod api;
 mod body;
 mod connections;
+mod figures;
 pub mod gate;
 mod problem;
 mod server;
@@ -22,6 +23,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use figures::Figures;
 pub use problem::Problem;
 pub use server::serve;
 pub use site::{Flushed, Guard, GuardState, Restored, Site, Tally};

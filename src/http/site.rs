@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::cleanup::Keeping;
 use crate::doctor::Patient;
+use crate::http::figures::Figures;
 use crate::http::gate::Gate;
 use crate::model::UploadPath;
 use crate::model::health::Health;
@@ -18,6 +19,7 @@ use crate::uploads::UploadDir;
 /// Everything that a call may need.
 pub struct Site {
     pub store: Arc<dyn Store>,
+    pub figures: Figures,
     /// The object store, where one is configured.
     pub remote: Option<Arc<dyn Remote>>,
     /// The same, as this database uses it.

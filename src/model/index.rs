@@ -1,10 +1,11 @@
 //! The index: what the cache holds for each upload path, small enough to keep in memory.
 //!
 //! A scan and the watcher ask it one question: has this file to be read? The answer must never be a
-//! wrong "no". An entry takes 32 bytes: paths and looks are kept as hashes (128 bits of sha256 for
-//! the path, 64 bits for each look), so a million entries fit into the memory of a small container.
+//! wrong "no". Paths and looks are kept as hashes (128 bits of sha256 for the path, 64 bits for each
+//! look): 32 bytes an entry, and in the tree that holds them 52 to 56, so a million entries fit into the
+//! memory of a small container. A hash table would take up to 72, and half as much again while it grows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher as _, RandomState};
 
 use crate::model::{Digest, FileStat, IndexRow, UploadPath};
@@ -33,12 +34,17 @@ enum InodeLook {
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    /// Hash of size and mtime; its lowest bit says that `last_accessed` is old.
+    /// Hash of size and mtime, but for its lowest two bits: [`ACCESS_OLD`] and [`NOTED`].
     content: u64,
     inode: u64,
 }
 
+/// `last_accessed` is old.
 const ACCESS_OLD: u64 = 1;
+/// Noted since the database's entries are being read again.
+const NOTED: u64 = 2;
+/// What is no hash.
+const MARKS: u64 = ACCESS_OLD | NOTED;
 
 const UNSEEN: u64 = 0;
 const RACY: u64 = 1;
@@ -53,6 +59,10 @@ impl Known {
             hash if hash & ASSUMED != 0 => InodeLook::Assumed(hash & !ASSUMED),
             hash => InodeLook::Seen(hash),
         }
+    }
+
+    fn is_content(self, look: u64) -> bool {
+        self.content & !MARKS == look
     }
 }
 
@@ -70,10 +80,10 @@ pub enum Look {
 /// Upload path to what is known of its stored content.
 #[derive(Debug, Default)]
 pub struct Index {
-    known: HashMap<u128, Known>,
+    known: BTreeMap<u128, Known>,
     hash: RandomState,
-    /// While the database's entries are read again: what was noted since that began.
-    noted: Option<HashSet<u128>>,
+    /// The database's entries are being read again: what is noted meanwhile is marked.
+    refreshing: bool,
 }
 
 impl Index {
@@ -98,24 +108,19 @@ impl Index {
             self.known.remove(&key);
             return;
         }
-        self.note(key);
         let content = self.content_look(row.file_size, row.mtime_ns);
+        let mark = self.mark();
         let known = self.known.entry(key).or_insert(Known { content, inode: UNSEEN });
-        if known.content & !ACCESS_OLD != content {
+        if !known.is_content(content) {
             known.inode = UNSEEN;
         }
-        known.content = content | u64::from(row.access_is_old);
+        known.content = content | mark | if row.access_is_old { ACCESS_OLD } else { 0 };
     }
 
     /// Notes a file that was just restored from its entry. Its mtime is that of long ago, so any
     /// change after this moment shows, whatever the grain of the file system's clock.
     pub fn note_restored(&mut self, path: &UploadPath, stat: &FileStat) {
-        let known = Known {
-            content: self.content_look(stat.size, stat.mtime_ns),
-            inode: self.inode_look(stat),
-        };
-        self.note(key(path.as_str()));
-        self.known.insert(key(path.as_str()), known);
+        self.note(path, stat, self.inode_look(stat));
     }
 
     /// Whether `last_accessed` of this path is old; answers yes once.
@@ -133,34 +138,36 @@ impl Index {
         let age = now_ns.saturating_sub(stat.ctime_ns);
         let racy = (-CLOCKS_APART_NS..TIMESTAMP_GRAIN_NS).contains(&age);
         let inode = if racy { RACY } else { self.inode_look(stat) };
-        let content = self.content_look(stat.size, stat.mtime_ns);
-        self.note(key(path.as_str()));
-        self.known.insert(key(path.as_str()), Known { content, inode });
+        self.note(path, stat, inode);
     }
 
     /// Begins to read the database's entries again: [`Index::note_stored`] for each, then
     /// [`Index::end_refresh`].
     pub fn begin_refresh(&mut self) {
-        self.noted = Some(HashSet::new());
+        self.known.values_mut().for_each(|known| known.content &= !NOTED);
+        self.refreshing = true;
     }
 
     /// Forgets what the database no longer has: its files are to be stored again. A database may have
     /// lost entries by a restored backup, a failover, or somebody's hand.
     pub fn end_refresh(&mut self) {
-        if let Some(noted) = self.noted.take() {
-            self.known.retain(|key, _| noted.contains(key));
+        if std::mem::take(&mut self.refreshing) {
+            self.known.retain(|_, known| known.content & NOTED != 0);
         }
     }
 
     /// Breaks a refresh off: nothing is forgotten.
     pub fn abandon_refresh(&mut self) {
-        self.noted = None;
+        self.refreshing = false;
     }
 
-    fn note(&mut self, key: u128) {
-        if let Some(noted) = &mut self.noted {
-            noted.insert(key);
-        }
+    fn mark(&self) -> u64 {
+        if self.refreshing { NOTED } else { 0 }
+    }
+
+    fn note(&mut self, path: &UploadPath, stat: &FileStat, inode: u64) {
+        let content = self.content_look(stat.size, stat.mtime_ns) | self.mark();
+        self.known.insert(key(path.as_str()), Known { content, inode });
     }
 
     /// What a walk over the tree may conclude from `stat`. A file that this process has not looked
@@ -171,7 +178,7 @@ impl Index {
             return Look::New;
         };
         match known.inode() {
-            _ if known.content & !ACCESS_OLD != content => Look::Changed,
+            _ if !known.is_content(content) => Look::Changed,
             InodeLook::Unseen => {
                 known.inode = inode | ASSUMED;
                 Look::Same
@@ -188,7 +195,7 @@ impl Index {
         let Some(known) = self.known.get(&key(path.as_str())) else {
             return Look::New;
         };
-        let same = known.content & !ACCESS_OLD == self.content_look(stat.size, stat.mtime_ns)
+        let same = known.is_content(self.content_look(stat.size, stat.mtime_ns))
             && known.inode() == InodeLook::Seen(self.inode_look(stat));
         if same { Look::Same } else { Look::Changed }
     }
@@ -208,7 +215,7 @@ impl Index {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(size);
         hasher.write_i64(mtime_ns);
-        hasher.finish() & !ACCESS_OLD
+        hasher.finish() & !MARKS
     }
 
     fn inode_look(&self, stat: &FileStat) -> u64 {

@@ -92,6 +92,8 @@ pub(super) enum Basis {
     /// The first that match, whichever they are, and no more than so many. With fewer than that, these are
     /// all: then one look at every entry has given the page and the number.
     First(i64),
+    /// All that match, which are many: in the order of an index, a page of them is soon found.
+    Many,
 }
 
 impl Page {
@@ -113,6 +115,20 @@ impl ListQuery {
         };
         way.clone_from(spot);
         spot.is_some()
+    }
+
+    /// Whether the page is found by going through the index of its order, and not by sorting what matches.
+    pub(super) fn walks(&self, basis: Basis) -> bool {
+        basis == Basis::Many || !self.is_filtered()
+    }
+
+    /// Whether nothing but the time of the last access decides which rows are listed: the index of that order
+    /// begins with them. Good where they are wanted in that order, or a few of them in any.
+    pub(super) fn are_oldest(&self, basis: Basis) -> bool {
+        let others = Self { not_accessed_days: None, ..self.clone() };
+        self.not_accessed_days.is_some()
+            && !others.is_filtered()
+            && (self.sort == Sort::Accessed || matches!(basis, Basis::First(_)))
     }
 
     /// Whether rows are left out that only a look at each of them tells.

@@ -131,9 +131,9 @@ pub async fn a_cache_of_the_first_version_is_upgraded(store: &dyn Store, databas
         ))
         .await;
     let old = store.check().await.unwrap_err();
-    assert!(old.to_string().contains("version 1, and this program needs 4"), "{old}");
-    assert_eq!(store.migrate().await.unwrap(), (1, 4));
-    assert_eq!(store.migrate().await.unwrap(), (4, 4));
+    assert!(old.to_string().contains("version 1, and this program needs 5"), "{old}");
+    assert_eq!(store.migrate().await.unwrap(), (1, 5));
+    assert_eq!(store.migrate().await.unwrap(), (5, 5));
     store.check().await.unwrap();
     assert_eq!(store.identity().await.unwrap().len(), 32);
     assert_eq!(stored(store, "old.jpg").await.payload, PayloadKind::Url);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use crate::cleanup::{Candidates, CleanupError, Destination, carry_out, find, kept_until, purge};
+use crate::cleanup::{CleanupError, Destination, Sum, Unused, carry_out, kept_until, purge};
+use crate::cli::cleanup::objects::Referred;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
@@ -50,21 +51,27 @@ impl Cleanup {
         }
         let upload_dir = context.upload_dir()?;
         context.ready_store().await?;
-        let candidates = find(context.store.as_ref(), &upload_dir, self.days).await?;
+        let unused = Unused::begin(&upload_dir, self.days).await?;
         match self.yes {
-            true => self.remove(context, &candidates).await,
-            false => self.show(context, &candidates).await,
+            true => self.remove(context, unused).await,
+            false => self.show(context, unused).await,
         }
     }
 
-    async fn remove(&self, context: &Context, candidates: &Candidates) -> Result<Exit, Failure> {
+    async fn remove(&self, context: &Context, mut unused: Unused) -> Result<Exit, Failure> {
         let (store, keeping) = (context.store.as_ref(), context.keeping());
         let to = keeping.destination(self.for_good);
-        let removed = carry_out(store, candidates, to).await?;
+        let (mut sum, mut referred) = (Sum::default(), Referred::default());
+        while let Some(part) = unused.next(store).await? {
+            sum.removed += carry_out(store, &part, to).await?;
+            referred.add(context, &part);
+            sum.add(part, self.kept_in_memory());
+        }
+        let removed = sum.removed;
         let purged = purge(store, keeping).await?;
-        let objects = objects::remove(context, candidates).await;
+        let objects = objects::remove(context, referred).await;
         if self.json {
-            let mut result = self.result(candidates, removed);
+            let mut result = self.result(&sum);
             result["objects"] = objects.json();
             result["kept_until"] = match to {
                 Destination::Trash => kept_until(keeping.trash).to_string().into(),
@@ -73,7 +80,7 @@ impl Cleanup {
             result["purged"] = json!({ "versions": purged.versions, "trashed": purged.trashed });
             output::json(&result)?;
         } else {
-            let bytes = ByteSize(candidates.bytes());
+            let bytes = ByteSize(sum.bytes);
             output::line(&format!("{removed} entries removed ({bytes})"))?;
             if removed > 0 && to == Destination::Trash {
                 output::line(&kept(kept_until(keeping.trash)))?;
@@ -89,27 +96,32 @@ impl Cleanup {
         Ok(objects.exit())
     }
 
-    async fn show(&self, context: &Context, candidates: &Candidates) -> Result<Exit, Failure> {
-        let objects = objects::expected(context, candidates).await?;
+    async fn show(&self, context: &Context, mut unused: Unused) -> Result<Exit, Failure> {
+        let (mut sum, mut referred) = (Sum::default(), Referred::default());
+        while let Some(part) = unused.next(context.store.as_ref()).await? {
+            for entry in part.entries.iter().filter(|_| !self.json) {
+                output::line(&format!(
+                    "{}\t{}\t{}",
+                    entry.last_accessed,
+                    ByteSize(entry.file_size),
+                    entry.original_path.escape_debug()
+                ))?;
+            }
+            referred.add(context, &part);
+            sum.add(part, self.kept_in_memory());
+        }
+        let objects = objects::expected(context, referred).await?;
         if self.json {
-            let mut result = self.result(candidates, 0);
+            let mut result = self.result(&sum);
             result["objects"] = objects.json();
             output::json(&result)?;
             return Ok(Exit::Done);
         }
-        for entry in &candidates.entries {
-            output::line(&format!(
-                "{}\t{}\t{}",
-                entry.last_accessed,
-                ByteSize(entry.file_size),
-                entry.original_path.escape_debug()
-            ))?;
-        }
-        let (count, in_use) = (candidates.entries.len(), candidates.in_use.len());
+        let (count, in_use) = (sum.entries, sum.in_use);
         output::line(&format!(
             "{count} entries ({}) have not been accessed for {} days and are not on disk; \
              {in_use} are on disk and kept",
-            ByteSize(candidates.bytes()),
+            ByteSize(sum.bytes),
             self.days
         ))?;
         objects.tell()?;
@@ -119,13 +131,18 @@ impl Cleanup {
         Ok(Exit::Done)
     }
 
-    fn result(&self, candidates: &Candidates, removed: u64) -> serde_json::Value {
+    /// Entries that are kept until the end: JSON is one value and needs all, lines need none.
+    fn kept_in_memory(&self) -> usize {
+        if self.json { usize::MAX } else { 0 }
+    }
+
+    fn result(&self, sum: &Sum) -> serde_json::Value {
         json!({
             "days": self.days,
-            "removed": removed,
-            "candidates": candidates.entries.iter().map(output::entry).collect::<Vec<_>>(),
-            "bytes": candidates.bytes(),
-            "in_use": candidates.in_use.len(),
+            "removed": sum.removed,
+            "candidates": sum.first.iter().map(output::entry).collect::<Vec<_>>(),
+            "bytes": sum.bytes,
+            "in_use": sum.in_use,
         })
     }
 }

@@ -42,13 +42,34 @@ struct Stay {
     places: BTreeSet<String>,
 }
 
-/// What would become of the objects of these entries, and of those that are loose.
-pub async fn expected(context: &Context, candidates: &Candidates) -> Result<Expected, Failure> {
-    let stay = Stay::of(context, candidates);
+/// The objects of entries that are to go.
+#[derive(Default)]
+pub struct Referred {
+    /// Contents of objects in the configured store.
+    ours: HashSet<Digest>,
+    /// Where others are.
+    elsewhere: HashSet<String>,
+}
+
+impl Referred {
+    pub fn add(&mut self, context: &Context, candidates: &Candidates) {
+        let urls = candidates.entries.iter().filter_map(|entry| entry.image_url.as_deref());
+        for url in urls {
+            match context.remote.as_ref().and_then(|remote| remote.content(url)) {
+                Some(content) => drop(self.ours.insert(content)),
+                None => drop(self.elsewhere.insert(url.to_owned())),
+            }
+        }
+    }
+}
+
+/// What would become of these objects, and of those that are loose.
+pub async fn expected(context: &Context, referred: Referred) -> Result<Expected, Failure> {
+    let with_entries = referred.ours.len();
+    let stay = Stay::from(referred);
     let Some(objects) = &context.objects else {
         return Ok(Expected { place: String::new(), with_entries: 0, loose: 0, kept: None, stay });
     };
-    let with_entries = contents(context, candidates).len();
     let loose = objects.count_loose(MOST_COUNTED).await?;
     let mut kept = None;
     if !objects.may_remove() {
@@ -96,8 +117,8 @@ impl Expected {
 }
 
 /// Removes what is loose: what the removed entries have let go of, and what was before.
-pub async fn remove(context: &Context, candidates: &Candidates) -> Done {
-    let stay = Stay::of(context, candidates);
+pub async fn remove(context: &Context, referred: Referred) -> Done {
+    let stay = Stay::from(referred);
     match &context.objects {
         Some(objects) => {
             let place = objects.remote().describe();
@@ -162,15 +183,14 @@ impl Done {
     }
 }
 
-impl Stay {
-    fn of(context: &Context, candidates: &Candidates) -> Self {
-        let ours = |url: &str| context.remote.as_ref().is_some_and(|remote| remote.owns(url));
-        let urls = candidates.entries.iter().filter_map(|entry| entry.image_url.as_deref());
-        let others: HashSet<&str> = urls.filter(|url| !ours(url)).collect();
-        let places = others.iter().map(|url| place_of(url)).collect();
-        Self { objects: others.len(), places }
+impl From<Referred> for Stay {
+    fn from(referred: Referred) -> Self {
+        let places = referred.elsewhere.iter().map(|url| place_of(url)).collect();
+        Self { objects: referred.elsewhere.len(), places }
     }
+}
 
+impl Stay {
     fn tell(&self) -> Result<(), Failure> {
         if self.objects == 0 {
             return Ok(());
@@ -186,13 +206,6 @@ impl Stay {
             places.join(", ")
         ))
     }
-}
-
-/// The contents of our objects that these entries refer to.
-fn contents(context: &Context, candidates: &Candidates) -> HashSet<Digest> {
-    let Some(remote) = &context.remote else { return HashSet::new() };
-    let urls = candidates.entries.iter().filter_map(|entry| entry.image_url.as_deref());
-    urls.filter_map(|url| remote.content(url)).collect()
 }
 
 /// Where a URL leads, without what may be signed in it, and without the object's own name.

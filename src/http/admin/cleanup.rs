@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::cleanup::{CleanupError, carry_out as remove, find, purge};
+use crate::cleanup::{self, CleanupError, purge};
 use crate::http::{Problem, Site};
 
 use super::change::Change;
@@ -58,21 +58,20 @@ pub async fn page(
     let asked: Option<u32> = fields.number("days")?;
     let found = match (&site.guard, asked) {
         (Some(guard), Some(days)) => {
-            let candidates = find(site.store.as_ref(), guard.upload_dir(), days).await?;
+            let store = site.store.as_ref();
+            let sum = cleanup::run(store, guard.upload_dir(), days, None, SHOWN).await?;
             let language = frame.language;
-            let bytes = candidates.entries.iter().map(|entry| entry.file_size).sum();
-            let count = candidates.entries.len() as u64;
+            let count = sum.entries;
             let now = now();
-            let rows = candidates.entries.iter().take(SHOWN);
             let more = count.saturating_sub(SHOWN as u64);
             Some(Found {
                 count,
                 count_shown: (frame.t.entries_count)(count),
                 button: (frame.t.cleanup_do)(count),
-                bytes: language.size(bytes),
-                in_use: (frame.t.in_use)(candidates.in_use.len() as u64),
+                bytes: language.size(sum.bytes),
+                in_use: (frame.t.in_use)(sum.in_use),
                 days: (frame.t.days_count)(u64::from(days)),
-                rows: rows.map(|entry| Row::of(entry, &frame, now)).collect(),
+                rows: sum.first.iter().map(|entry| Row::of(entry, &frame, now)).collect(),
                 more: (more > 0).then(|| (frame.t.and_more)(more)),
             })
         }
@@ -94,9 +93,9 @@ pub async fn carry_out(
     let days = change.fields.number("days")?;
     let days = days.ok_or_else(|| Problem::bad_request("days: how many?"))?;
     // What is used since the page was made is not among them any more.
-    let candidates = find(site.store.as_ref(), guard.upload_dir(), days).await?;
-    let to = site.keeping.destination(false);
-    let removed = remove(site.store.as_ref(), &candidates, to).await?;
+    let to = Some(site.keeping.destination(false));
+    let store = site.store.as_ref();
+    let removed = cleanup::run(store, guard.upload_dir(), days, to, 0).await?.removed;
     purge(site.store.as_ref(), site.keeping).await?;
     remove_loose_objects(&site);
     tracing::info!(event = "removed", removed, days, "entries removed from the admin panel");

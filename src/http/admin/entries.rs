@@ -25,7 +25,7 @@ use super::text::Texts;
 const COMPARED: usize = 5_000;
 
 /// Entries are counted up to so many.
-const COUNTED: u64 = 10_000;
+const COUNTED: u64 = 1_000;
 
 /// Larger pictures are no thumbnails: a browser would load them whole.
 pub const THUMBNAIL_BYTES: u64 = 8 << 20;

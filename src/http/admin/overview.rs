@@ -36,6 +36,8 @@ struct Page<'p> {
     guarded: bool,
     /// `None` while the database is away.
     figures: Option<Figures>,
+    /// How old the figures are, where that is to be told.
+    counted: Option<String>,
     /// Why it is away, in English.
     database_trouble: Option<String>,
     plots: Vec<Plot>,
@@ -73,11 +75,11 @@ struct PastError {
 pub async fn page(State(site): State<Arc<Site>>, frame: Frame) -> Response {
     let frame = frame.on(Tab::Overview);
     let language = frame.language;
-    let totals = site.store.totals().await;
+    let totals = site.figures.totals().await;
     let trouble = totals.as_ref().err().map(ToString::to_string);
     let mut plots = Vec::new();
     if let Ok(totals) = &totals
-        && totals.entries > 0
+        && totals.figures.entries > 0
     {
         plots.extend(growth(&site, language).await);
     }
@@ -86,7 +88,8 @@ pub async fn page(State(site): State<Arc<Site>>, frame: Frame) -> Response {
     let page = Page {
         status: Status::of(&site, language, trouble.as_deref()),
         guarded: site.guard.is_some(),
-        figures: totals.ok().map(|totals| figures(&site, language, &totals)),
+        counted: totals.as_ref().ok().and_then(|totals| counted(language, totals.age())),
+        figures: totals.ok().map(|totals| figures(&site, language, &totals.figures)),
         database_trouble: trouble.or_else(|| site.health.database_away()),
         plots,
         errors: errors.map(|error| PastError { at: error.at, text: error.text }).collect(),
@@ -94,6 +97,12 @@ pub async fn page(State(site): State<Arc<Site>>, frame: Frame) -> Response {
         frame: &frame,
     };
     show(StatusCode::OK, &frame, &page)
+}
+
+/// Where there are very many entries, they are not counted for every page.
+fn counted(language: Language, age: Duration) -> Option<String> {
+    let seconds = age.as_secs();
+    (seconds > 0).then(|| (language.texts().counted_ago)(&language.number(seconds)))
 }
 
 fn figures(site: &Site, language: Language, totals: &Totals) -> Figures {
@@ -127,7 +136,7 @@ fn figures(site: &Site, language: Language, totals: &Totals) -> Figures {
 async fn growth(site: &Site, language: Language) -> Option<Plot> {
     const DAY: i64 = 86_400_000_000;
     let text = language.texts();
-    let stored = site.store.growth(DAYS).await.ok()?;
+    let stored = site.figures.growth(DAYS).await.ok()?.figures;
     let today = now().0.div_euclid(DAY);
     let on = |day: i64| stored.iter().find(|growth| growth.day.0.div_euclid(DAY) == day);
     let days: Vec<_> = (today - i64::from(DAYS) + 1..=today).map(|day| (day, on(day))).collect();

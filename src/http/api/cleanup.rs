@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::cleanup::{CleanupError, Destination, carry_out, find, kept_until, purge};
+use crate::cleanup::{self, CleanupError, Destination, kept_until, purge};
 use crate::http::Problem;
 use crate::http::api::Api;
 use crate::http::api::ask::{Asked, Refusals, yes};
@@ -84,13 +84,12 @@ pub async fn cleanup(
     }
     let guard = api.site.guard.as_ref().ok_or_else(Problem::no_upload_dir)?;
     let store = &*api.site.store;
-    let candidates = find(store, guard.upload_dir(), days).await.map_err(refused)?;
     let to = api.site.keeping.destination(for_good);
-    let mut removed = 0;
+    let done = cleanup::run(store, guard.upload_dir(), days, (!dry_run).then_some(to), SHOWN);
+    let done = done.await.map_err(refused)?;
     if !dry_run {
-        removed = carry_out(store, &candidates, to).await.map_err(refused)?;
         let purged = purge(store, api.site.keeping).await?;
-        if removed + purged.versions + purged.trashed > 0 {
+        if done.removed + purged.versions + purged.trashed > 0 {
             api.remove_loose_objects();
         }
     }
@@ -98,17 +97,17 @@ pub async fn cleanup(
     Ok(Json(Cleaned {
         days,
         dry_run,
-        removed,
+        removed: done.removed,
         kept_until: to_trash.then(|| kept_until(api.site.keeping.trash).to_string()),
-        count: candidates.entries.len() as u64,
-        bytes: candidates.bytes(),
-        in_use: candidates.in_use.len() as u64,
-        candidates: candidates.entries.iter().take(SHOWN).map(Listed::of).collect(),
+        count: done.entries,
+        bytes: done.bytes,
+        in_use: done.in_use,
+        candidates: done.first.iter().map(Listed::of).collect(),
     }))
 }
 
 /// Why nothing can be removed, as a problem.
-pub fn refused(error: CleanupError) -> Problem {
+fn refused(error: CleanupError) -> Problem {
     match error {
         CleanupError::Store(error) => error.into(),
         error @ CleanupError::UploadDir { .. } => {

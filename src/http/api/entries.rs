@@ -24,7 +24,7 @@ const MOST: u32 = 500;
 
 /// Entries are counted up to here: beyond, only that there are more is told. To count all of many takes
 /// longer than to list some.
-const COUNTED: u64 = 10_000;
+const COUNTED: u64 = 1_000;
 
 /// Entries looked for on disk for one answer.
 const LOOKED_FOR: usize = 5_000;
@@ -195,7 +195,7 @@ pub struct Part {
     pub next: Option<String>,
     /// The cursor of the page before; null at the beginning. With `on_disk` that page may be empty.
     pub previous: Option<String>,
-    /// Entries of the whole list, counted up to 10,000; with the first page only, and not with `on_disk`.
+    /// Entries of the whole list, counted up to 1,000; with the first page only, and not with `on_disk`.
     pub total: Option<u64>,
     /// There are more than `total`.
     pub total_is_more: bool,
@@ -221,7 +221,11 @@ pub async fn list(
     let (site, token) = (&api.site, api.site.gate.token());
     let list = wanted.query()?;
     let query = match &wanted.cursor {
-        Some(cursor) => cursor::at(token, list.clone(), cursor)?,
+        // To know whether many match finds the page sooner; the number itself is told once.
+        Some(cursor) => {
+            let query = cursor::at(token, list.clone(), cursor)?;
+            ListQuery { count_up_to: wanted.on_disk.is_none().then_some(COUNTED + 1), ..query }
+        }
         None if wanted.on_disk.is_some() => list.clone(),
         None => ListQuery { count_up_to: Some(COUNTED + 1), ..list.clone() },
     };
@@ -230,12 +234,13 @@ pub async fn list(
         Some(on_disk) => look_for(site, query, on_disk).await?,
     };
     let (previous, next) = cursor::beside(token, &list, &page);
+    let total = page.total.filter(|_| wanted.cursor.is_none());
     Ok(Json(Part {
         entries: page.entries.iter().map(Listed::of).collect(),
         next,
         previous,
-        total: page.total.map(|total| total.min(COUNTED)),
-        total_is_more: page.total.is_some_and(|total| total > COUNTED),
+        total: total.map(|total| total.min(COUNTED)),
+        total_is_more: total.is_some_and(|total| total > COUNTED),
     }))
 }
 

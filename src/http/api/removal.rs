@@ -11,7 +11,6 @@ use crate::cleanup::{Candidates, carry_out};
 use crate::http::Problem;
 use crate::http::api::Api;
 use crate::http::api::ask::{Asked, Id, Refusals};
-use crate::http::api::cleanup::refused;
 use crate::http::api::entries::find;
 use crate::http::api::jobs::{Kind, Outcome};
 use crate::objects::Pace;
@@ -49,7 +48,7 @@ pub async fn remove(
     let entries = vec![find(&api.site, id).await?];
     let candidates = Candidates { entries, ..Candidates::default() };
     let to = api.site.keeping.destination(for_good);
-    carry_out(&*api.site.store, &candidates, to).await.map_err(refused)?;
+    carry_out(&*api.site.store, &candidates, to).await?;
     api.remove_loose_objects();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -30,6 +30,9 @@ pub struct Status {
     pub by_url: u64,
     /// Sum of the files' sizes.
     pub file_bytes: u64,
+    /// Since when the entries are so many. They are counted for this answer, but where there are very many: then
+    /// it tells what was counted last, some seconds ago.
+    pub counted_seconds_ago: f64,
     /// What our tables take; null where the database cannot tell.
     pub database_bytes: Option<u64>,
     /// Files that are seen and not safe; null without the upload directory.
@@ -136,7 +139,8 @@ pub async fn status(
     Asked(Nothing {}): Asked<Nothing>,
 ) -> Result<Json<Status>, Problem> {
     let site = &api.site;
-    let totals = site.store.totals().await?;
+    let counted = site.figures.totals().await?;
+    let totals = &counted.figures;
     let state = site.guard.as_ref().map(|guard| guard.state());
     let oldest = state.as_ref().and_then(|state| state.oldest_unsaved);
     Ok(Json(Status {
@@ -148,6 +152,7 @@ pub async fn status(
         chunked: totals.chunked,
         by_url: totals.by_url,
         file_bytes: totals.file_bytes,
+        counted_seconds_ago: counted.age().as_secs_f64(),
         database_bytes: totals.database_bytes,
         unsaved: state.as_ref().map(|state| state.unsaved as u64),
         oldest_unsaved_seconds: oldest.map(|age| age.as_secs_f64()),

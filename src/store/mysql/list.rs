@@ -1,5 +1,5 @@
-//! Lists and figures from MySQL. They read the index `image_cache_list`, and of the table only the rows of one
-//! page.
+//! Lists and figures from MySQL. They read the index `image_cache_list` or that of their order, and of the table
+//! only the rows of one page.
 
 use sqlx::{QueryBuilder, Result};
 
@@ -23,6 +23,24 @@ fn key(sort: Sort) -> (&'static str, &'static str) {
     }
 }
 
+/// The index that is read, and a condition that all of it fulfils: MariaDB sorts from the table, unless a range of
+/// the index is asked for.
+fn index(wanted: &ListQuery, basis: Basis) -> (&'static str, &'static str) {
+    const ALL: (&str, &str) = ("image_cache_list", "updated_at >= '0001-01-01'");
+    const OLDEST: (&str, &str) = ("image_cache_accessed", "last_accessed >= '0001-01-01'");
+    // A search by path reads no other index, whatever it comes to.
+    let by_path = wanted.sort == Sort::Path && !wanted.reads_more_than_paths();
+    match (wanted.walks(basis) || by_path, wanted.sort) {
+        (_, Sort::Updated) => ALL,
+        (true, Sort::Path) => ("image_cache_by_path", "path_bytes >= ''"),
+        (true, Sort::Size) => ("image_cache_size", "file_size >= -9223372036854775807"),
+        (true, Sort::Created) => ("image_cache_created", "created_at >= '0001-01-01'"),
+        (true, Sort::Accessed) => OLDEST,
+        _ if wanted.are_oldest(basis) => OLDEST,
+        _ => ALL,
+    }
+}
+
 /// Binds a key's text as what its column holds: a cast would be worked out again for each row.
 fn push_key(sql: &mut QueryBuilder<sqlx::MySql>, sort: Sort, key: &str) {
     match sort {
@@ -33,13 +51,13 @@ fn push_key(sql: &mut QueryBuilder<sqlx::MySql>, sort: Sort, key: &str) {
 }
 
 /// `FROM image_cache … WHERE …`, with everything that decides which rows are listed.
-fn push_choice(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery) {
-    sql.push(if wanted.is_named() || wanted.sort == Sort::Id {
-        " FROM image_cache WHERE true"
+fn push_choice(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Basis) {
+    if wanted.is_named() || wanted.sort == Sort::Id {
+        sql.push(" FROM image_cache WHERE true");
     } else {
-        // MariaDB sorts from the table, unless a range of the index is asked for: this one has all.
-        " FROM image_cache FORCE INDEX (image_cache_list) WHERE updated_at >= '0001-01-01'"
-    });
+        let (index, all) = index(wanted, basis);
+        sql.push(format_args!(" FROM image_cache FORCE INDEX ({index}) WHERE {all}"));
+    }
     if let Some(part) = &wanted.search {
         sql.push(" AND LOCATE(").push_bind(part.clone()).push(", path_bytes) > 0");
     }
@@ -73,11 +91,17 @@ fn is_kept(wanted: &ListQuery) -> bool {
     wanted.ids.is_none()
 }
 
-/// What to select from at first. By path it is never the first that match: the server keeps those in a table
-/// for the time of the statement, with room for the longest path in every row, and puts it on disk when it grows.
+/// So many rows with room for the longest path fit into memory.
+const MOST_PATHS: i64 = 2_000;
+
+/// What to select from at first. By path it is not the first of very many that match: the server keeps those in a
+/// table for the time of the statement, with room for the longest path in every row, and puts it on disk when it
+/// grows.
 fn basis(wanted: &ListQuery) -> Basis {
     match wanted.basis() {
-        Basis::First(most) if wanted.sort == Sort::Path => Basis::All(Some(most)),
+        Basis::First(most) if wanted.sort == Sort::Path && most > MOST_PATHS => {
+            Basis::All(Some(most))
+        }
         basis => basis,
     }
 }
@@ -86,16 +110,16 @@ fn basis(wanted: &ListQuery) -> Basis {
 fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Basis) {
     let (column, _) = key(wanted.sort);
     let column = match basis {
-        Basis::All(None) => {
+        Basis::All(None) | Basis::Many => {
             sql.push("SELECT id AS page_id, NULL AS total");
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             column
         }
         Basis::All(Some(most)) => {
             sql.push("SELECT id AS page_id, (SELECT COUNT(*) FROM (SELECT 1");
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             sql.push(" LIMIT ").push_bind(most).push(") counted) AS total");
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             column
         }
         Basis::First(most) => {
@@ -103,7 +127,7 @@ fn push_page(sql: &mut QueryBuilder<sqlx::MySql>, wanted: &ListQuery, basis: Bas
                 "SELECT id AS page_id, total FROM (SELECT id, sorted_by, COUNT(*) OVER () AS total",
             );
             sql.push(format_args!(" FROM (SELECT id, {column} AS sorted_by"));
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             sql.push(" LIMIT ").push_bind(most).push(") found) counted WHERE true");
             "sorted_by"
         }
@@ -145,7 +169,7 @@ impl MySql {
         let found = select.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
         let mut listed = rows::page(&found, wanted);
         if wanted.is_any(basis, &listed) {
-            let mut select = page(wanted, Basis::All(None));
+            let mut select = page(wanted, Basis::Many);
             let found = select.build().persistent(is_kept(wanted)).fetch_all(&mut *unit).await?;
             listed = wanted.settle(&listed, rows::page(&found, wanted));
         }
@@ -157,7 +181,7 @@ impl MySql {
         let sql = "SELECT COALESCE(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', day), 0), COUNT(*),
                 CAST(SUM(file_size) AS SIGNED)
             FROM (SELECT DATE(created_at) AS day, file_size
-                FROM image_cache FORCE INDEX (image_cache_list)
+                FROM image_cache FORCE INDEX (image_cache_created)
                 WHERE created_at >= UTC_DATE() - INTERVAL ? DAY) entry
             GROUP BY day ORDER BY day";
         let mut unit = begin(&self.pool).await?;

@@ -8,11 +8,12 @@ use crate::store::retry::begin;
 
 /// Every step ever made, in order; a step is never changed once it is released, and does no harm when
 /// it is done again.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("0001_image_cache.sql"),
     include_str!("0002_objects.sql"),
     include_str!("0003_lists.sql"),
     include_str!("0004_history.sql"),
+    include_str!("0005_orders.sql"),
 ];
 
 /// The version this program knows.
@@ -22,9 +23,10 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 const LOCK: &str = "SELECT CAST(GET_LOCK(CONCAT('imagecached ', SHA1(DATABASE())), 60) AS SIGNED)";
 const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('imagecached ', SHA1(DATABASE())))";
 
-/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may.
+/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may. Between two
+/// statements of an upgrade everybody does, for a moment.
 const IS_AT_WORK: &str = "SELECT COUNT(*) FROM information_schema.processlist
-    WHERE id = IS_USED_LOCK(CONCAT('imagecached ', SHA1(DATABASE()))) AND command <> 'Sleep'";
+    WHERE id = IS_USED_LOCK(CONCAT('imagecached ', SHA1(DATABASE()))) AND (command <> 'Sleep' OR time < 2)";
 
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut MySqlConnection) -> Result<Option<i64>> {

@@ -57,7 +57,7 @@ fn push_choice(sql: &mut QueryBuilder<sqlx::Postgres>, wanted: &ListQuery) {
 fn push_page(sql: &mut QueryBuilder<sqlx::Postgres>, wanted: &ListQuery, basis: Basis) {
     let (column, sorted, kind) = key(wanted.sort);
     let column = match basis {
-        Basis::All(None) => {
+        Basis::All(None) | Basis::Many => {
             sql.push("SELECT id AS page_id, NULL::bigint AS total");
             push_choice(sql, wanted);
             column
@@ -90,7 +90,7 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Postgres>, wanted: &ListQuery, basis: 
             sql.push_bind(spot.id).push(")");
         }
     }
-    let walks = !wanted.is_filtered() || matches!(basis, Basis::First(_));
+    let walks = wanted.walks(basis) || matches!(basis, Basis::First(_));
     sql.push(" ORDER BY ").push(if walks { column } else { sorted }).push(order);
     if wanted.limit.is_some() {
         sql.push(" LIMIT ").push_bind(wanted.rows());
@@ -118,7 +118,7 @@ impl Postgres {
         let found = select.build().persistent(false).fetch_all(&mut *unit).await?;
         let mut listed = rows::page(&found, wanted);
         if wanted.is_any(basis, &listed) {
-            let mut select = page(wanted, Basis::All(None));
+            let mut select = page(wanted, Basis::Many);
             let found = select.build().persistent(false).fetch_all(&mut *unit).await?;
             listed = wanted.settle(&listed, rows::page(&found, wanted));
         }

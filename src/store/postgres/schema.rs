@@ -6,11 +6,12 @@ use crate::store::ledger::fresh_identity;
 use crate::store::postgres::{Postgres, query};
 
 /// Every step ever made, in order; a step is never changed once it is released.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("0001_image_cache.sql"),
     include_str!("0002_objects.sql"),
     include_str!("0003_lists.sql"),
     include_str!("0004_history.sql"),
+    include_str!("0005_orders.sql"),
 ];
 
 /// The version this program knows.
@@ -19,10 +20,12 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 /// One lock for all instances that migrate at the same time: the bytes of `imgcache`.
 const LOCK: i64 = i64::from_be_bytes(*b"imgcache");
 
-/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may.
+/// Whether somebody holds that lock and does not merely sit there: a program that died on the way may. Between two
+/// statements of an upgrade everybody does, for a moment.
 const IS_AT_WORK: &str = "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
-    WHERE locktype = 'advisory' AND granted AND state = 'active' AND datname = current_database()
-        AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = $1)";
+    WHERE locktype = 'advisory' AND granted AND datname = current_database()
+        AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = $1
+        AND (state = 'active' OR clock_timestamp() - state_change < interval '2 seconds'))";
 
 /// The version in the database; `None` when there are no tables of ours.
 async fn version(connection: &mut sqlx::PgConnection) -> Result<Option<i64>> {

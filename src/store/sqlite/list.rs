@@ -1,5 +1,5 @@
-//! Lists and figures from an SQLite file. They read the index `image_cache_list`, and of the table only the
-//! rows of one page.
+//! Lists and figures from an SQLite file. They read the index `image_cache_list` or that of their order, and of
+//! the table only the rows of one page.
 
 use std::sync::atomic::Ordering;
 
@@ -26,15 +26,27 @@ fn key(sort: Sort) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+/// The index that is read; `None` where the keys of the table find the rows.
+fn index(wanted: &ListQuery, basis: Basis) -> Option<&'static str> {
+    let by_path = wanted.sort == Sort::Path && !wanted.reads_more_than_paths();
+    match (wanted.walks(basis), wanted.sort) {
+        _ if wanted.is_named() || by_path => None,
+        (_, Sort::Id) | (true, Sort::Path) => None,
+        (true, Sort::Size) => Some("image_cache_size"),
+        (true, Sort::Created) => Some("image_cache_created"),
+        (true, Sort::Accessed) => Some("image_cache_accessed"),
+        (_, Sort::Updated) => Some("image_cache_list"),
+        _ if wanted.are_oldest(basis) => Some("image_cache_accessed"),
+        _ => Some("image_cache_list"),
+    }
+}
+
 /// `FROM image_cache … WHERE …`, with everything that decides which rows are listed.
-fn push_choice(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery) {
-    let keys_find_it = wanted.is_named() || wanted.sort == Sort::Id;
-    let paths_do = wanted.sort == Sort::Path && !wanted.reads_more_than_paths();
-    sql.push(" FROM image_cache ").push(if keys_find_it || paths_do {
-        ""
-    } else {
-        "INDEXED BY image_cache_list "
-    });
+fn push_choice(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Basis) {
+    sql.push(" FROM image_cache ");
+    if let Some(index) = index(wanted, basis) {
+        sql.push(format_args!("INDEXED BY {index} "));
+    }
     sql.push("WHERE true");
     if let Some(part) = &wanted.search {
         sql.push(" AND instr(original_path, ").push_bind(part.clone()).push(") > 0");
@@ -65,16 +77,16 @@ fn push_choice(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery) {
 fn push_page(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Basis) {
     let (column, _, read) = key(wanted.sort);
     let column = match basis {
-        Basis::All(None) => {
+        Basis::All(None) | Basis::Many => {
             sql.push("SELECT id AS page_id, NULL AS total");
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             column
         }
         Basis::All(Some(most)) => {
             sql.push("SELECT id AS page_id, (SELECT count(*) FROM (SELECT 1");
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             sql.push(" LIMIT ").push_bind(most).push(")) AS total");
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             column
         }
         Basis::First(most) => {
@@ -82,7 +94,7 @@ fn push_page(sql: &mut QueryBuilder<sqlx::Sqlite>, wanted: &ListQuery, basis: Ba
                 "SELECT id AS page_id, total FROM (SELECT id, sorted_by, count(*) OVER () AS total",
             );
             sql.push(format_args!(" FROM (SELECT id, {column} AS sorted_by"));
-            push_choice(sql, wanted);
+            push_choice(sql, wanted, basis);
             sql.push(" LIMIT ").push_bind(most).push(")) WHERE true");
             "sorted_by"
         }
@@ -122,7 +134,7 @@ impl Sqlite {
         if !wanted.is_any(basis, &listed) {
             return Ok(listed);
         }
-        let mut select = page(wanted, Basis::All(None));
+        let mut select = page(wanted, Basis::Many);
         let found = select.build().fetch_all(&self.pool).await?;
         Ok(wanted.settle(&listed, rows::page(&found, wanted)))
     }
@@ -130,7 +142,7 @@ impl Sqlite {
     pub(super) async fn growth_once(&self, days: u32) -> Result<Vec<Growth>> {
         let sql = "SELECT coalesce(unixepoch(day) * 1000000, 0), entries, bytes FROM (
                 SELECT substr(created_at, 1, 10) AS day, count(*) AS entries, sum(file_size) AS bytes
-                FROM image_cache INDEXED BY image_cache_list
+                FROM image_cache INDEXED BY image_cache_created
                 WHERE created_at >= date('now', ?) GROUP BY 1) ORDER BY day";
         let found = sqlx::query(sql).bind(format!("-{days} days")).fetch_all(&self.pool).await?;
         found.iter().map(rows::growth).collect()

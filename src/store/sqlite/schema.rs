@@ -9,11 +9,12 @@ use crate::store::ledger::fresh_identity;
 use crate::store::sqlite::Sqlite;
 
 /// Every step ever made, in order; a step is never changed once it is released.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("0001_image_cache.sql"),
     include_str!("0002_objects.sql"),
     include_str!("0003_lists.sql"),
     include_str!("0004_history.sql"),
+    include_str!("0005_orders.sql"),
 ];
 
 /// The version this program knows.

@@ -107,6 +107,7 @@ pub static ENGLISH: Texts = Texts {
     restore_progress: |done, planned| format!("{} of {}", English.number(done), files(planned)),
     where_bytes_are: "Where the bytes are",
     share: "Share",
+    counted_ago: |seconds| format!("counted {seconds} s ago"),
     growth: "Stored per day",
     growth_summary: |stored, size| format!("{}, {size}, in the last 30 days.", files(stored)),
     growth_bar: |day, stored, size| format!("{day}: {}, {size}", files(stored)),

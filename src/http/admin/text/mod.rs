@@ -91,6 +91,7 @@ pub struct Texts {
     pub restore_progress: fn(u64, u64) -> String,
     pub where_bytes_are: &'static str,
     pub share: &'static str,
+    pub counted_ago: fn(&str) -> String,
     pub growth: &'static str,
     pub growth_summary: fn(u64, &str) -> String,
     pub growth_bar: fn(&str, u64, &str) -> String,

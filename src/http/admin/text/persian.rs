@@ -105,6 +105,7 @@ pub static PERSIAN: Texts = Texts {
     restore_progress: |done, planned| format!("{} از {}", number(done), files(planned)),
     where_bytes_are: "محتوا کجاست",
     share: "سهم",
+    counted_ago: |seconds| format!("شمارش {seconds} ثانیه پیش"),
     growth: "ذخیره‌شده در هر روز",
     growth_summary: |stored, size| format!("{} با حجم {size} در ۳۰ روز گذشته.", files(stored)),
     growth_bar: |day, stored, size| format!("{day}: {}، {size}", files(stored)),
