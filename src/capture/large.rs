@@ -293,6 +293,11 @@ impl Reading {
         let mut mime = mime::UNKNOWN.to_owned();
         let mut total = 0;
         loop {
+            if self.paced {
+                // Before it has a part of the memory: others may need that while it rests.
+                let next = self.stat.size.saturating_sub(total).min(CHUNK_BYTES as u64);
+                shared.queue.take_and_rest(next);
+            }
             let permit = shared.budget.permit(CHUNK_BYTES as u64);
             let mut chunk = Vec::with_capacity(CHUNK_BYTES);
             let limit = CHUNK_BYTES as u64;
@@ -306,9 +311,6 @@ impl Reading {
             }
             total += chunk.len() as u64;
             hasher.update(&chunk);
-            if self.paced {
-                shared.queue.take_and_rest(chunk.len() as u64);
-            }
             if let Some(chunks) = &chunks
                 && chunks.blocking_send((chunk, permit)).is_err()
             {
