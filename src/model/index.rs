@@ -114,8 +114,9 @@ impl Index {
             content: self.content_look(stat.size, stat.mtime_ns),
             inode: self.inode_look(stat),
         };
-        self.note(key(path.as_str()));
-        self.known.insert(key(path.as_str()), known);
+        let key = key(path.as_str());
+        self.note(key);
+        self.known.insert(key, known);
     }
 
     /// Whether `last_accessed` of this path is old; answers yes once.
@@ -134,8 +135,9 @@ impl Index {
         let racy = (-CLOCKS_APART_NS..TIMESTAMP_GRAIN_NS).contains(&age);
         let inode = if racy { RACY } else { self.inode_look(stat) };
         let content = self.content_look(stat.size, stat.mtime_ns);
-        self.note(key(path.as_str()));
-        self.known.insert(key(path.as_str()), Known { content, inode });
+        let key = key(path.as_str());
+        self.note(key);
+        self.known.insert(key, Known { content, inode });
     }
 
     /// Begins to read the database's entries again: [`Index::note_stored`] for each, then

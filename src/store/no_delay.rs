@@ -40,7 +40,8 @@ mod tests {
     fn only_connections_to_the_port_are_set() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
-        let to = |listener: &TcpListener| TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let to =
+            |listener: &TcpListener| TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (here, there) = (to(&listener), to(&other));
         assert!(!here.nodelay().unwrap());
         send_at_once(listener.local_addr().unwrap().port());
