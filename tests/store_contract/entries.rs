@@ -36,10 +36,10 @@ pub async fn a_batch_of_all_kinds_and_sizes_comes_back(store: &dyn Store, _: &Da
     // Some of them end where a piece of a copy ends, in base64 or as they are.
     let sizes = [0, 1, 98_303, 98_304, 131_071, 131_072, 400_000, 2, 1_000_000, 3];
     let owner = Some(("shop.product".to_owned(), "گربه".to_owned()));
-    let batch: Vec<_> = (0..).zip(sizes).flat_map(|(n, size)| {
+    let batch = (0..).zip(sizes).flat_map(|(n, size)| {
         let bytes = noise(n, size);
         let inline = NewEntry { owner: owner.clone(), ..entry(&format!("inline/{n}"), &bytes, 7) };
-        let set = ChunkSet(n.cast_signed() + 1);
+        let set = ChunkSet(i64::try_from(n).unwrap() + 1);
         let chunk = NewPayload::OneChunk(set, bytes.clone());
         [inline, chunked(&format!("chunk/{n}"), &bytes, chunk)]
     });

@@ -5,6 +5,7 @@ use sqlx::{QueryBuilder, Result, Row};
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
 use crate::model::version::Why;
+use crate::store::error::is_conflict;
 use crate::store::postgres::{Postgres, copy, history, ledger, query, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
@@ -149,7 +150,7 @@ impl Postgres {
         let all_taken = if may_copy && copy::is_worth_it(&plan.new) {
             match copy::rows(&mut unit, &plan.new).await {
                 Ok(rows) => rows == plan.new.len() as u64,
-                Err(error) if error.as_database_error().is_some() => false,
+                Err(error) if error.as_database_error().is_some() && !is_conflict(&error) => false,
                 Err(error) => return Err(error),
             }
         } else {
