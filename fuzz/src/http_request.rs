@@ -16,7 +16,7 @@ use imagecached::cleanup::Keeping;
 use imagecached::doctor::{Patient, Place};
 use imagecached::http::gate::Gate;
 use imagecached::http::gate::token::Token;
-use imagecached::http::{Site, router};
+use imagecached::http::{Figures, Site, router};
 use imagecached::model::health::Health;
 use imagecached::model::{Digest, FileStat, NewEntry, NewPayload, UploadPath, base64};
 use imagecached::settings::{Sources, load};
@@ -90,6 +90,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         guard: None,
         gate: Arc::new(Gate::new(Token::parse(TOKEN).expect("long enough"), address)),
         prefix: String::new(),
+        figures: Figures::new(store.clone()),
         keeping: Keeping { versions: Duration::ZERO, trash: Duration::ZERO },
         patient: Box::new(patient),
     };

@@ -33,9 +33,11 @@ impl Budget {
     pub fn permit(&self, bytes: u64) -> OwnedSemaphorePermit {
         let least = (self.all / MOST_CONTENTS).max(1);
         let wanted = units(bytes).clamp(least, self.all);
-        self.runtime
-            .block_on(self.units.clone().acquire_many_owned(wanted))
-            .expect("the budget's semaphore is never closed")
+        self.units.clone().try_acquire_many_owned(wanted).unwrap_or_else(|_| {
+            self.runtime
+                .block_on(self.units.clone().acquire_many_owned(wanted))
+                .expect("the budget's semaphore is never closed")
+        })
     }
 }
 

@@ -64,19 +64,13 @@ pub async fn cache_again(scanner: &Scanner, paths: &[UploadPath]) -> Tally {
 /// Waits until the last word is spoken of every followed file. As long as they become safe, there is no
 /// hurry; what is in somebody's hands ends by the limits of those hands.
 async fn patiently(scanner: &Scanner, followed: &Arc<Followed>) {
-    let pending = || {
-        let counts = followed.so_far();
-        counts.waiting.len() + counts.held_open.len()
-    };
-    let mut last = (pending(), Instant::now());
+    let mut last = (followed.pending(), Instant::now());
     loop {
         tokio::select! {
-            () = followed.until(|counts| counts.waiting.is_empty() && counts.held_open.is_empty()) => {
-                return;
-            }
+            () = followed.until(|counts| counts.held_open.is_empty()) => return,
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
         }
-        let now = pending();
+        let now = followed.pending();
         if now != last.0 || scanner.in_hands(followed) || scanner.backlog_rests() {
             last = (now, Instant::now());
         } else if last.1.elapsed() > PATIENCE {

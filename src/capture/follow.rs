@@ -28,7 +28,8 @@ pub enum Fate {
 #[derive(Debug, Default)]
 pub struct Followed {
     counts: Mutex<Counts>,
-    changed: Notify,
+    /// No file waits any more.
+    none_waits: Notify,
 }
 
 /// How many followed files have become what.
@@ -84,8 +85,18 @@ impl Followed {
             Fate::Failed => drop(counts.failed.insert(path.clone())),
             Fate::HeldOpen => drop(counts.held_open.insert(path.clone())),
         }
+        let done = counts.waiting.is_empty();
         drop(counts);
-        self.changed.notify_waiters();
+        if done {
+            self.none_waits.notify_waiters();
+        }
+    }
+
+    /// How many files there are of which the last word is not spoken, and is not a bad one.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        let counts = self.counts();
+        counts.waiting.len() + counts.held_open.len()
     }
 
     /// The counts as they are now.
@@ -94,14 +105,18 @@ impl Followed {
         self.counts().clone()
     }
 
-    /// Waits until `enough` says so.
+    /// Waits until no file waits any more and `enough` says so.
     pub async fn until(&self, enough: impl Fn(&Counts) -> bool) {
         loop {
-            let changed = self.changed.notified();
+            let changed = self.none_waits.notified();
             tokio::pin!(changed);
             // From here on no change is missed, the one between the look and the wait included.
             changed.as_mut().enable();
-            if enough(&self.counts()) {
+            let is_enough = {
+                let counts = self.counts();
+                counts.waiting.is_empty() && enough(&counts)
+            };
+            if is_enough {
                 return;
             }
             changed.await;

@@ -29,6 +29,9 @@ const FULL: Waits = (Duration::from_secs(1), Duration::from_secs(30));
 
 type Waits = (Duration, Duration);
 
+/// How often it is looked whether there is room again for what had none.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(250);
+
 /// As many names of unsaved files are reported.
 const EXAMPLES: usize = 5;
 
@@ -55,6 +58,10 @@ struct State {
     missed_at: Option<Instant>,
     followers: Followers,
     closed: bool,
+    /// Readers that wait for work, and scans that wait for room: nobody else need be woken, and waking is a system
+    /// call even where nobody sleeps.
+    readers_waiting: usize,
+    scans_waiting: usize,
 }
 
 impl State {
@@ -71,6 +78,8 @@ pub struct Queue {
     room: Condvar,
     paced: Condvar,
     progress: Notify,
+    /// Something has had no room.
+    misses: Notify,
 }
 
 impl Queue {
@@ -87,11 +96,14 @@ impl Queue {
                 missed_at: None,
                 followers: Followers::default(),
                 closed: false,
+                readers_waiting: 0,
+                scans_waiting: 0,
             }),
             work: Condvar::new(),
             room: Condvar::new(),
             paced: Condvar::new(),
             progress: Notify::new(),
+            misses: Notify::new(),
         }
     }
 
@@ -122,9 +134,18 @@ impl Queue {
         if !state.settle.note(path, sign, now) {
             state.missed = true;
             state.missed_at = Some(now);
+            self.misses.notify_one();
         }
+        self.wake_a_reader(state);
+    }
+
+    /// Has a reader look for what is due, where one waits.
+    fn wake_a_reader(&self, state: MutexGuard<'_, State>) {
+        let wanted = state.readers_waiting > 0 && state.settle.queued() > 0;
         drop(state);
-        self.work.notify_one();
+        if wanted {
+            self.work.notify_one();
+        }
     }
 
     /// As [`Queue::note`], but waits first until there is room, and room to spare for the watcher: for
@@ -132,19 +153,31 @@ impl Queue {
     pub fn note_when_room(&self, path: UploadPath, sign: Sign) -> bool {
         let mut state = self.state();
         while state.settle.is_crowded() && !state.settle.contains(&path) && !state.closed {
+            state.scans_waiting += 1;
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.scans_waiting -= 1;
         }
         if state.closed {
             return false;
         }
         state.settle.note(path, sign, Instant::now());
-        drop(state);
-        self.work.notify_one();
+        self.wake_a_reader(state);
         true
     }
 
-    /// Whether something had no room and there is room again for a scan, which is due. Answers yes once.
-    pub fn take_missed(&self) -> bool {
+    /// Waits until something has had no room and there is room again for a scan, which is due.
+    pub async fn missed(&self) {
+        while !self.take_missed() {
+            if self.state().missed {
+                tokio::time::sleep(LOOK_FOR_ROOM).await;
+            } else {
+                self.misses.notified().await;
+            }
+        }
+    }
+
+    /// Answers yes once.
+    fn take_missed(&self) -> bool {
         let mut state = self.state();
         let due = state.missed && !state.settle.is_crowded();
         state.missed &= !due;
@@ -173,11 +206,7 @@ impl Queue {
                         }
                         let rules = state.settle.rules();
                         // Another reader takes over the waiting for what is due later.
-                        let more = state.settle.next_due().is_some();
-                        drop(state);
-                        if more {
-                            self.work.notify_one();
-                        }
+                        self.wake_a_reader(state);
                         return Some((due, rules));
                     }
                     match rests {
@@ -188,6 +217,7 @@ impl Queue {
                     }
                 }
             };
+            state.readers_waiting += 1;
             state = match until {
                 Some(until) => {
                     let wait = until.saturating_duration_since(now);
@@ -195,6 +225,7 @@ impl Queue {
                 }
                 None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
+            state.readers_waiting -= 1;
         }
     }
 
@@ -291,9 +322,11 @@ impl Queue {
         {
             away.probe = None;
         }
-        drop(state);
-        self.work.notify_one();
-        self.room.notify_one();
+        let has_room = state.scans_waiting > 0 && state.settle.is_spacious();
+        self.wake_a_reader(state);
+        if has_room {
+            self.room.notify_all();
+        }
         self.progress.notify_waiters();
     }
 

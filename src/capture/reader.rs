@@ -105,10 +105,8 @@ impl Reader {
     fn read(&mut self, due: &Due, rules: &Rules) -> Result<Ready, Verdict> {
         let mut file = self.open(due)?;
         let stat = *file.stat();
-        let (look, stored_before) = {
-            let index = self.shared.index();
-            (index.notified(&due.path, &stat), index.contains(&due.path))
-        };
+        let look = self.shared.index().notified(&due.path, &stat);
+        let stored_before = look != Look::New;
         let rewrite = self.shared.options.rewrite || self.shared.anew().contains(&due.path);
         if look == Look::Same && !rewrite {
             Counters::add(&self.shared.health.counters.unchanged_files, 1);

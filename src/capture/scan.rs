@@ -153,10 +153,9 @@ impl Scanner {
         self.shared.upload_dir.open().ok()?.stat(path).ok()?
     }
 
-    /// Whether a scan is due because there was no room for something that was noticed.
-    #[must_use]
-    pub fn has_missed(&self) -> bool {
-        self.shared.queue.take_missed()
+    /// Waits until a scan is due because there was no room for something that was noticed.
+    pub async fn missed(&self) {
+        self.shared.queue.missed().await;
     }
 
     /// Walks the directory `beneath` the root (empty for all of it) and queues what has to be read;

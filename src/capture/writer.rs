@@ -42,7 +42,6 @@ struct Pending {
     seen: Seen,
     /// Its bytes are in the object store, and wait for the entry.
     uploaded: Option<Uploaded>,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Writer {
@@ -70,7 +69,8 @@ impl Writer {
     }
 
     async fn save(&self, batch: Vec<Prepared>) {
-        let (entries, mut pending) = self.upload(batch).await;
+        // Given back all at once: one by one, each would wake a reader for a single file.
+        let (entries, mut pending, _permits) = self.upload(batch).await;
         if entries.is_empty() {
             return;
         }
@@ -91,7 +91,10 @@ impl Writer {
 
     /// Puts what is for the object store there. Entries that the database cannot take note of now are
     /// given back.
-    async fn upload(&self, batch: Vec<Prepared>) -> (Vec<NewEntry>, Vec<Pending>) {
+    async fn upload(
+        &self,
+        batch: Vec<Prepared>,
+    ) -> (Vec<NewEntry>, Vec<Pending>, Option<OwnedSemaphorePermit>) {
         let upload = async |mut prepared: Prepared| {
             let uploaded = match prepared.for_remote {
                 true => object::upload_small(&self.shared, &mut prepared.entry).await,
@@ -101,18 +104,23 @@ impl Writer {
         };
         let mut done = stream::iter(batch).map(upload).buffered(UPLOADS);
         let (mut entries, mut pending) = (Vec::new(), Vec::new());
+        let mut permits: Option<OwnedSemaphorePermit> = None;
         while let Some((prepared, uploaded)) = done.next().await {
             let Prepared { entry, seen, permit, .. } = prepared;
             match uploaded {
                 Ok(uploaded) => {
                     let (path, stat) = (entry.path.clone(), entry.stat);
-                    pending.push(Pending { path, stat, seen, uploaded, _permit: permit });
+                    pending.push(Pending { path, stat, seen, uploaded });
                     entries.push(entry);
+                    match &mut permits {
+                        Some(permits) => permits.merge(permit),
+                        None => permits = Some(permit),
+                    }
                 }
                 Err(error) => self.refused(&entry.path, &error),
             }
         }
-        (entries, pending)
+        (entries, pending, permits)
     }
 
     async fn try_save(

@@ -6,11 +6,22 @@ use std::time::{Duration, Instant};
 use crate::capture::intake::Intake;
 use crate::daemon::{Begun, Parts, objects, unfinished, verifying};
 use crate::model::health::{Counters, Watcher};
+use crate::process::Effort;
 use crate::restore::{PlanError, Report};
 use crate::store::{StoreError, Trouble};
 
 /// Without a watcher, scans are the only eyes.
 const DEGRADED_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A scan of a large tree waits so many times as long as the one before it has taken of a processor: while the
+/// watcher works, nobody should notice that there are scans.
+const RESTS: u32 = 1_500;
+
+/// No scan waits longer for that.
+const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
+
+/// Who sets a shorter interval than this, which is the default, has it kept whatever it costs.
+const UNHURRIED: Duration = Duration::from_secs(60);
 
 /// The first wait for the database, and the longest.
 const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -128,12 +139,12 @@ impl Keeper {
             if let Some(intake) = &self.intake {
                 intake.check_root();
             }
-            self.scan().await;
+            let cost = self.scan().await;
             if Instant::now() >= day {
                 day = Instant::now() + DAY;
                 self.sweep().await;
             }
-            self.pause().await;
+            self.pause(cost).await;
             // A database that was away may have come back as it was some time ago.
             if Instant::now() >= hour || returns() != returned {
                 hour = Instant::now() + HOUR;
@@ -143,15 +154,20 @@ impl Keeper {
         }
     }
 
-    async fn scan(&self) {
+    /// Scans, and says how long that has kept a processor.
+    async fn scan(&self) -> Duration {
         let parts = self.parts.clone();
-        let scanned = tokio::task::spawn_blocking(move || parts.scan_and_tell(""))
-            .await
-            .expect("a scan does not panic");
-        let Some(scanned) = scanned else { return };
+        let scan = move || {
+            let effort = Effort::begin();
+            (parts.scan_and_tell(""), effort.spent())
+        };
+        let (scanned, cost) =
+            tokio::task::spawn_blocking(scan).await.expect("a scan does not panic");
+        let Some(scanned) = scanned else { return cost };
         if let Err(error) = self.parts.scanner.renew_access(&scanned.old_access).await {
             tracing::debug!(event = "upkeep_failed", reason = %error, "access times, tried again later");
         }
+        cost
     }
 
     async fn sweep(&self) {
@@ -173,25 +189,20 @@ impl Keeper {
     }
 
     /// Waits for the next scan's time, or for a reason to scan now.
-    async fn pause(&self) {
+    async fn pause(&self, cost: Duration) {
         let usual = self.parts.context.settings.scan_interval;
         let degraded = self.parts.context.health.watcher() != Watcher::Watching;
-        let interval = if degraded { usual.min(DEGRADED_INTERVAL) } else { usual };
+        let interval = interval(usual, degraded, cost);
         let asked = async {
             match &self.intake {
                 Some(intake) => intake.scan_due().await,
                 None => std::future::pending().await,
             }
         };
-        let missed = async {
-            while !self.parts.scanner.has_missed() {
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-        };
         tokio::select! {
             () = tokio::time::sleep(jittered(interval)) => {}
             () = asked => {}
-            () = missed => {}
+            () = self.parts.scanner.missed() => {}
             () = self.ask_for_the_database() => unreachable!("it asks for ever"),
         }
     }
@@ -212,6 +223,17 @@ impl Keeper {
     }
 }
 
+/// How long to wait for the next scan after one that took `cost` of a processor.
+fn interval(usual: Duration, degraded: bool, cost: Duration) -> Duration {
+    if degraded {
+        usual.min(DEGRADED_INTERVAL)
+    } else if usual < UNHURRIED {
+        usual
+    } else {
+        usual.max(cost.saturating_mul(RESTS).min(LONGEST_REST))
+    }
+}
+
 /// A tenth more or less, so that many containers that were started together do not scan together.
 fn jittered(interval: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
@@ -223,5 +245,21 @@ struct AbortOnDrop(tokio::task::JoinHandle<()>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_of_large_trees_rest_longer_unless_they_are_needed_or_wanted() {
+        let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
+        assert_eq!(interval(seconds(60), false, millis(5)), seconds(60));
+        assert_eq!(interval(seconds(60), false, millis(80)), seconds(120));
+        assert_eq!(interval(seconds(3600), false, millis(80)), seconds(3600));
+        assert_eq!(interval(seconds(60), false, seconds(5)), LONGEST_REST);
+        assert_eq!(interval(seconds(5), false, millis(80)), seconds(5));
+        assert_eq!(interval(seconds(60), true, millis(80)), DEGRADED_INTERVAL);
     }
 }

@@ -2,6 +2,7 @@
 //! manager and the platform it runs under.
 
 mod child;
+mod effort;
 pub mod limits;
 pub mod memory;
 mod parent_shell;
@@ -11,6 +12,7 @@ mod signals;
 mod spawn_error;
 
 pub use child::{Child, Exit};
+pub use effort::Effort;
 pub use parent_shell::{parent_is_shell_without_exec, shell_without_exec_above};
 pub use platform::Platform;
 pub use signals::{Signal, Signals};

@@ -26,15 +26,29 @@ use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::version::Shelf;
 use crate::model::{FileStat, IndexRow, UploadPath};
+use crate::process::limits;
 use crate::remote::Remote;
 use crate::restore::object::Answers;
 use crate::restore::worker::{Part, Stage, Worker};
 use crate::store::{Store, StoreError};
 use crate::uploads::{Found, PlaceError, UploadDir, scan, sweep};
 
-/// Most bytes, and most entries, that are fetched with one statement. Measured: batches of 64 on two
-/// connections are twice as fast as one stream.
-const BATCH: (u64, usize) = (4 << 20, 64);
+/// Most bytes, and most entries, that are fetched with one statement and flushed to the disk at a time. Measured:
+/// batches on two connections are twice as fast as one stream, and small files want large ones.
+const BATCH: (u64, usize) = (4 << 20, 256);
+
+/// Files that a batch may have open for each of its entries: the file, and a directory that no other has.
+const OPEN_FILES: usize = 2;
+
+/// Entries of one batch, so that all workers together take half of the files that the process may have open.
+fn batch_rows(workers: usize) -> usize {
+    let most =
+        limits::open_files().map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    (most / 2 / OPEN_FILES / workers.max(1)).clamp(16, BATCH.1)
+}
+
+/// Most entries of a batch whose bytes come from an object store one by one.
+const OBJECTS: usize = 64;
 
 /// As many damaged entries are named.
 const NAMED: usize = 50;
@@ -243,7 +257,8 @@ impl Restore {
         if plan.missing.is_empty() {
             return report;
         }
-        let batches = plan.batches(BATCH.0, BATCH.1).into_iter().map(<[Missing]>::to_vec).collect();
+        let rows = batch_rows(self.workers);
+        let batches = plan.batches(BATCH.0, rows).into_iter().map(<[Missing]>::to_vec).collect();
         let in_objects = self.pass(Stage::Database, batches, &mut report).await;
         // In the order of the plan again: newest first.
         let mut in_objects: Vec<Missing> = plan
@@ -256,7 +271,7 @@ impl Restore {
         if report.stopped.is_some() {
             report.left.extend(in_objects);
         } else {
-            let batches = in_objects.chunks(BATCH.1).map(<[Missing]>::to_vec).collect();
+            let batches = in_objects.chunks(rows.min(OBJECTS)).map(<[Missing]>::to_vec).collect();
             self.pass(Stage::Objects, batches, &mut report).await;
         }
         report

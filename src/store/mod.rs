@@ -9,6 +9,7 @@ pub mod history;
 pub mod ledger;
 mod listing;
 mod mysql;
+mod no_delay;
 mod past;
 mod postgres;
 mod put;

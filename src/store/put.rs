@@ -199,6 +199,11 @@ pub(super) fn set_of(payload: &NewPayload) -> Option<ChunkSet> {
     }
 }
 
+/// The owner to write; empty keeps the stored one.
+pub(super) fn owner(entry: &NewEntry) -> (&str, &str) {
+    entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
+}
+
 /// The text that goes into `image_data`.
 pub(super) fn text_of(payload: &NewPayload) -> Option<&str> {
     match payload {

@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat, openat2, statat};
 use rustix::io::Errno;
@@ -20,6 +21,19 @@ pub(super) const WAYPOINT: OFlags =
 const RESOLVE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
+/// Whether there is `openat2`: a property of the kernel and of the sandbox, which do not change.
+static HAS_OPENAT2: OnceLock<bool> = OnceLock::new();
+
+/// Asked of a directory itself, where no other cause can give one of these errors: later an EPERM could be
+/// about the file.
+fn has_openat2(directory: &OwnedFd) -> Result<bool, Errno> {
+    match openat2(directory, ".", WAYPOINT, Mode::empty(), RESOLVE) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// An open directory from which paths are resolved.
 #[derive(Debug)]
 pub(super) struct Beneath {
@@ -32,12 +46,12 @@ impl Beneath {
     pub(super) fn open(path: &Path) -> Result<Self, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        // Asked once and of the directory itself, where no other cause can give one of these
-        // errors: later an EPERM could be about the file.
-        let openat2 = match openat2(&fd, ".", WAYPOINT, Mode::empty(), RESOLVE) {
-            Ok(_) => true,
-            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG) => false,
-            Err(error) => return Err(error),
+        let openat2 = match HAS_OPENAT2.get() {
+            Some(has) => *has,
+            None => {
+                let has = has_openat2(&fd)?;
+                *HAS_OPENAT2.get_or_init(|| has)
+            }
         };
         Ok(Self { fd, openat2 })
     }

@@ -30,7 +30,7 @@ pub enum Published {
 /// An unfinished file. Dropped without being published, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     name: String,
     file: File,
     /// The hidden name, while there is one.
@@ -40,7 +40,7 @@ pub struct Draft {
 
 impl Draft {
     pub(super) fn begin(
-        directory: OwnedFd,
+        directory: Arc<OwnedFd>,
         name: &str,
         named_drafts: &Arc<AtomicBool>,
     ) -> Result<Self, PlaceError> {

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::fstat;
 use rustix::io::Errno;
 
@@ -42,6 +44,8 @@ impl From<Errno> for OpenError {
 pub struct OpenFile {
     file: File,
     stat: FileStat,
+    /// Breaks of leases are told by a signal that harms nobody.
+    signal_is_set: AtomicBool,
 }
 
 impl OpenFile {
@@ -50,7 +54,10 @@ impl OpenFile {
         let stat = fstat(&fd)?;
         match SkipReason::of(file_type(&stat)) {
             Some(why) => Err(OpenError::Skip(why)),
-            None => Ok(Self { file: File::from(fd), stat: file_stat(&stat) }),
+            None => {
+                let (file, stat) = (File::from(fd), file_stat(&stat));
+                Ok(Self { file, stat, signal_is_set: AtomicBool::new(false) })
+            }
         }
     }
 
@@ -76,8 +83,8 @@ impl OpenFile {
         Ok(file_stat(&fstat(&self.file)?))
     }
 
-    /// Appends the whole file to `bytes`, up to one byte more than its size was at opening: so one
-    /// that has grown is noticed, and one that grows for ever cannot fill the memory.
+    /// Appends the whole file to `bytes`, into room for one byte more than its size was at opening, or as much as there
+    /// is already: so one that has grown is noticed, and one that grows for ever cannot fill the memory.
     ///
     /// Returns how many bytes were read; other than the size means that the file was changed.
     ///
@@ -87,7 +94,18 @@ impl OpenFile {
         let limit = self.stat.size.saturating_add(1);
         let room = usize::try_from(limit).map_err(|_| io::ErrorKind::OutOfMemory)?;
         bytes.try_reserve_exact(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        Ok(Read::by_ref(&mut self.file).take(limit).read_to_end(bytes)? as u64)
+        let mut total = 0;
+        // Once there is as much as there should be, more has been asked for in vain: no call of its own is needed for
+        // the end of the file.
+        while total < limit - 1 {
+            match rustix::io::read(&self.file, spare_capacity(bytes)) {
+                Ok(0) => break,
+                Ok(read) => total += read as u64,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(total)
     }
 
     /// Asks the kernel whether somebody has the file open for writing.
@@ -101,7 +119,9 @@ impl OpenFile {
     /// not counted (seen on Linux 6.18).
     #[must_use]
     pub fn writers(&self) -> Writers {
-        match take_and_release_lease(&self.file) {
+        let is_set = self.signal_is_set.swap(true, Ordering::Relaxed);
+        let signal = (!is_set).then_some(libc::SIGURG);
+        match take_and_release_lease(&self.file, signal) {
             Ok(()) => Writers::None,
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Writers::Some,
             Err(_) => Writers::Unknown,
@@ -115,8 +135,9 @@ impl Read for OpenFile {
     }
 }
 
-/// Takes a read lease on the file and releases it. `EAGAIN` when somebody has it open for writing.
-fn take_and_release_lease(file: &File) -> io::Result<()> {
+/// Takes a read lease on the file and releases it. `EAGAIN` when somebody has it open for writing. The first time
+/// with the signal that is to tell of breaks.
+fn take_and_release_lease(file: &File, signal: Option<libc::c_int>) -> io::Result<()> {
     /// The same on every processor that Linux has in common use; `libc` does not name it.
     const F_SETSIG: libc::c_int = 10;
     let fd = file.as_raw_fd();
@@ -126,7 +147,9 @@ fn take_and_release_lease(file: &File) -> io::Result<()> {
     let check = |result| if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) };
     // Somebody who opens the file for writing now breaks the lease, of which the kernel tells us by
     // SIGIO; that would end the process. SIGURG is ignored unless somebody asks for it.
-    check(fcntl(F_SETSIG, libc::SIGURG))?;
+    if let Some(signal) = signal {
+        check(fcntl(F_SETSIG, signal))?;
+    }
     check(fcntl(libc::F_SETLEASE, libc::F_RDLCK))?;
     check(fcntl(libc::F_SETLEASE, libc::F_UNLCK))
 }

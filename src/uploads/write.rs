@@ -5,8 +5,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, statat, syncfs};
 use rustix::io::Errno;
@@ -59,11 +59,13 @@ impl PlaceError {
 
 /// Puts files back into one upload directory. Each worker thread has its own.
 ///
-/// It keeps no directory open but the root: a directory that is moved out of the upload directory
-/// must not take what is restored with it, and opening one costs a microsecond.
+/// It keeps no directory open but the root and those that drafts are under way in: a directory that is moved out of
+/// the upload directory must not take what is restored with it.
 #[derive(Debug)]
 pub struct Placer {
     root: Beneath,
+    /// The directory of the last draft, for as long as one is under way in it.
+    last: (String, Weak<OwnedFd>),
     /// Drafts need a name from the start: this file system cannot do without, as was found out.
     named_drafts: Arc<AtomicBool>,
 }
@@ -75,7 +77,8 @@ impl Placer {
     /// As [`UploadDir::open`].
     pub fn new(root: &UploadDir) -> io::Result<Self> {
         let root = Beneath::open(root.root())?;
-        Ok(Self { root, named_drafts: Arc::new(AtomicBool::new(false)) })
+        let last = (String::new(), Weak::new());
+        Ok(Self { root, last, named_drafts: Arc::new(AtomicBool::new(false)) })
     }
 
     /// A placer that makes all drafts under a temporary name, as it does of itself where the file
@@ -95,7 +98,14 @@ impl Placer {
     /// [`PlaceError::Exists`] and [`PlaceError::Escapes`] concern this path only. Nothing is left
     /// behind on any error but directories.
     pub fn draft(&mut self, path: &UploadPath) -> Result<Draft, PlaceError> {
-        let directory = self.directory(path)?;
+        let directory = match self.last.1.upgrade() {
+            Some(directory) if self.last.0 == path.parent() => directory,
+            _ => {
+                let directory = Arc::new(self.directory(path)?);
+                self.last = (path.parent().to_owned(), Arc::downgrade(&directory));
+                directory
+            }
+        };
         match statat(&directory, path.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => {}
             Ok(stat) => {

@@ -32,6 +32,47 @@ pub async fn a_batch_of_300_is_stored_and_indexed_newest_first(store: &dyn Store
     assert_eq!(store.stored(&paths).await.unwrap().len(), 300);
 }
 
+pub async fn a_batch_of_all_kinds_and_sizes_comes_back(store: &dyn Store, _: &Database) {
+    // Some of them end where a piece of a copy ends, in base64 or as they are.
+    let sizes = [0, 1, 98_303, 98_304, 131_071, 131_072, 400_000, 2, 1_000_000, 3];
+    let owner = Some(("shop.product".to_owned(), "گربه".to_owned()));
+    let batch = (0..).zip(sizes).flat_map(|(n, size)| {
+        let bytes = noise(n, size);
+        let inline = NewEntry { owner: owner.clone(), ..entry(&format!("inline/{n}"), &bytes, 7) };
+        let set = ChunkSet(i64::try_from(n).unwrap() + 1);
+        let chunk = NewPayload::OneChunk(set, bytes.clone());
+        [inline, chunked(&format!("chunk/{n}"), &bytes, chunk)]
+    });
+    let batch: Vec<_> = batch.collect();
+    assert_eq!(store.put(&batch).await.unwrap(), vec![true; 20]);
+    let read = contents(store).await;
+    for (n, size) in (0..).zip(sizes) {
+        assert!(read[&format!("inline/{n}")] == noise(n, size), "{size} bytes inline");
+        assert!(read[&format!("chunk/{n}")] == noise(n, size), "{size} bytes in a chunk");
+    }
+    let inline = ListQuery { search: Some("inline/".to_owned()), ..ListQuery::default() };
+    let listed = store.list(&inline).await.unwrap();
+    assert_eq!(listed.len(), sizes.len());
+    assert!(listed.into_iter().all(|it| Some((it.content_type, it.object_id)) == owner));
+    let first = stored(store, "inline/0").await;
+    assert_eq!((first.mtime_ns, first.mode), (7, 0o640));
+    assert_eq!(store.put(&batch).await.unwrap(), vec![false; 20]);
+}
+
+/// Whose table is not quite ours cannot have rows copied into it: they are inserted.
+pub async fn a_column_of_another_type_keeps_no_batch_out(store: &dyn Store, database: &Database) {
+    match database.kind {
+        Kind::Postgres | Kind::PgBouncer => {
+            database.run("ALTER TABLE image_cache ALTER COLUMN mode TYPE bigint").await;
+        }
+        Kind::Sqlite | Kind::MariaDb => {}
+    }
+    let batch: Vec<_> = (0..8).map(|n| entry(&format!("{n}"), &noise(n, 500), 1)).collect();
+    assert_eq!(store.put(&batch).await.unwrap(), [true; 8]);
+    let read = contents(store).await;
+    assert!((0..8).all(|n| read[&n.to_string()] == noise(n, 500)));
+}
+
 pub async fn odd_paths_are_told_apart(store: &dyn Store, _: &Database) {
     let deep = |length: usize| {
         let mut text = "d/".repeat(length / 2);

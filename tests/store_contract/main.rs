@@ -128,6 +128,8 @@ contract! {
     an_empty_file_has_data
     five_mebibytes_fit_into_a_row
     a_batch_of_300_is_stored_and_indexed_newest_first
+    a_batch_of_all_kinds_and_sizes_comes_back
+    a_column_of_another_type_keeps_no_batch_out
     chunks_are_written_read_and_discarded
     one_chunk_comes_with_its_entry
     replaced_chunks_are_removed

@@ -49,6 +49,12 @@ impl Settle {
         self.files.len() - self.failing >= self.capacity - self.capacity / 4
     }
 
+    /// Whether a scan that has met a crowd may go on: it is not woken for a single place.
+    #[must_use]
+    pub fn is_spacious(&self) -> bool {
+        self.files.len() - self.failing < self.capacity - self.capacity / 4 - self.capacity / 8
+    }
+
     /// When the longest waiting file was noticed.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {

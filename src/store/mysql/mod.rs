@@ -26,6 +26,7 @@ use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow, NewEntry};
 use crate::model::version::{Leaving, Trash, Undeleted};
 use crate::model::{Digest, UploadPath};
 use crate::store::error::{StoreError, judge_schema};
+use crate::store::no_delay::send_at_once;
 use crate::store::put::{self, Done};
 use crate::store::relocate::Moved;
 use crate::store::retry::{answers, begin, unit};
@@ -113,7 +114,7 @@ impl MySql {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", connect.get_host(), connect.get_port()),
         };
-        let settings = session(options.call_timeout);
+        let (settings, port) = (session(options.call_timeout), connect.get_port());
         let pool = MySqlPoolOptions::new()
             .max_connections(options.connections.max(1))
             .acquire_timeout(options.acquire_timeout)
@@ -121,6 +122,7 @@ impl MySql {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
             .after_connect(move |connection, _| {
+                send_at_once(port);
                 let settings = settings.clone();
                 Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
             })

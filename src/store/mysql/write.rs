@@ -39,7 +39,7 @@ async fn insert_rows(
                 image_url, chunk_set, image_data) ",
         );
         sql.push_values(rows, |mut row, entry| {
-            let (content_type, object_id) = owner(entry);
+            let (content_type, object_id) = put::owner(entry);
             row.push("UNHEX(")
                 .push_bind_unseparated(path_hash(entry.path.as_str()))
                 .push_unseparated(")");
@@ -65,11 +65,6 @@ async fn insert_rows(
         sql.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// The owner to write; empty keeps the stored one.
-fn owner(entry: &NewEntry) -> (&str, &str) {
-    entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
 }
 
 async fn insert_chunks(

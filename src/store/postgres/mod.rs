@@ -4,6 +4,7 @@
 //! transaction, and its statements are unnamed (`persistent(false)`), because between transactions the
 //! server connection may be another one. No `SET`, no session locks, no `LISTEN`, no temporary tables.
 
+mod copy;
 mod facts;
 mod history;
 mod ledger;
@@ -25,6 +26,7 @@ use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, IndexRow, NewEntry};
 use crate::model::version::{Leaving, Trash, Undeleted};
 use crate::store::error::{StoreError, judge_schema};
+use crate::store::no_delay::send_at_once;
 use crate::store::put::Done;
 use crate::store::relocate::Moved;
 use crate::store::retry::{answers, begin_with, unit};
@@ -85,12 +87,17 @@ impl Postgres {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", connect.get_host(), connect.get_port()),
         };
+        let port = connect.get_port();
         let pool = PgPoolOptions::new()
             .max_connections(options.connections.max(1))
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(IDLE)
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(answers(connection, meta.idle_for)))
+            .after_connect(move |_, _| {
+                send_at_once(port);
+                Box::pin(async { Ok(()) })
+            })
             .connect_lazy_with(connect.clone());
         let begin = beginning(options.call_timeout);
         Ok(Self { pool, connect, place, begin, versions: options.versions })

@@ -23,7 +23,7 @@ async fn insert_rows(
                 object_id, original_path, file_size, content_type_header, sha256, mtime_ns, mode, image_url, chunk_set, image_data) ",
         );
         sql.push_values(rows, |mut row, entry| {
-            let (content_type, object_id) = owner(entry);
+            let (content_type, object_id) = put::owner(entry);
             for _ in ["created_at", "updated_at", "last_accessed"] {
                 match moment {
                     Some(moment) => row.push_bind(moment),
@@ -59,11 +59,6 @@ async fn insert_rows(
         sql.build().execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// The owner to write; empty keeps the stored one.
-fn owner(entry: &NewEntry) -> (&str, &str) {
-    entry.owner.as_ref().map_or(("", ""), |(kind, id)| (kind, id))
 }
 
 async fn insert_chunks(
