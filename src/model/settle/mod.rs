@@ -11,8 +11,6 @@ mod line;
 mod passing;
 mod questions;
 mod sign;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -273,3 +271,6 @@ impl Settle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
