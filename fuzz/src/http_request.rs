@@ -84,7 +84,6 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     };
     let site = Site {
         store: store.clone(),
-        figures: imagecached::http::Figures::new(store.clone()),
         remote: None,
         objects: None,
         health: Arc::new(Health::default()),

@@ -2,7 +2,7 @@
 //!
 //! The driver leaves Nagle's algorithm on: a small packet that follows another waits until the first has been
 //! acknowledged, and a server that has nothing to answer to the first acknowledges it 40 ms later. That is what
-//! happens at the end of every `COPY`, and after every statement of MySQL's whose text is used only once. The driver
+//! happens after every statement of MySQL's whose text is used only once. The driver
 //! does not show its sockets, so they are looked for among the open files of this process.
 
 use std::fs;

@@ -33,7 +33,6 @@ pub async fn a_batch_of_300_is_stored_and_indexed_newest_first(store: &dyn Store
 }
 
 pub async fn a_batch_of_all_kinds_and_sizes_comes_back(store: &dyn Store, _: &Database) {
-    // Some of them end where a piece of a copy ends, in base64 or as they are.
     let sizes = [0, 1, 98_303, 98_304, 131_071, 131_072, 400_000, 2, 1_000_000, 3];
     let owner = Some(("shop.product".to_owned(), "گربه".to_owned()));
     let batch = (0..).zip(sizes).flat_map(|(n, size)| {
@@ -59,7 +58,7 @@ pub async fn a_batch_of_all_kinds_and_sizes_comes_back(store: &dyn Store, _: &Da
     assert_eq!(store.put(&batch).await.unwrap(), vec![false; 20]);
 }
 
-/// Whose table is not quite ours cannot have rows copied into it: they are inserted.
+/// A table may be not quite ours: made by an app's own migration, or altered since.
 pub async fn a_column_of_another_type_keeps_no_batch_out(store: &dyn Store, database: &Database) {
     match database.kind {
         Kind::Postgres | Kind::PgBouncer => {

@@ -4,7 +4,7 @@
 //! transaction, and its statements are unnamed (`persistent(false)`), because between transactions the
 //! server connection may be another one. No `SET`, no session locks, no `LISTEN`, no temporary tables.
 
-mod copy;
+mod arrays;
 mod facts;
 mod history;
 mod ledger;

@@ -5,8 +5,7 @@ use sqlx::{QueryBuilder, Result, Row};
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
 use crate::model::version::Why;
-use crate::store::error::is_conflict;
-use crate::store::postgres::{Postgres, copy, history, ledger, query, read};
+use crate::store::postgres::{Postgres, arrays, history, ledger, query, read};
 use crate::store::put::{self, CHUNKS_AT_ONCE, Done};
 use crate::store::relocate::{self, Moved};
 use crate::store::{Relocation, Touch, rows};
@@ -124,8 +123,8 @@ pub(super) async fn remove_loose(
 
 impl Postgres {
     pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Done> {
-        for meeting in 0..MEETINGS {
-            if let Some(done) = self.put_unless_met(entries, meeting == 0).await? {
+        for _ in 0..MEETINGS {
+            if let Some(done) = self.put_unless_met(entries).await? {
                 return Ok(done);
             }
         }
@@ -134,10 +133,8 @@ impl Postgres {
     }
 
     /// Nothing is written, and there is `None`, where another writer has come first to a path that was free:
-    /// what he has stored there is to become a version, and nobody has looked at it yet. The same where rows that
-    /// were to be copied (`may_copy`) are refused: written otherwise, they are taken, or it turns out
-    /// what is wrong with which.
-    async fn put_unless_met(&self, entries: &[NewEntry], may_copy: bool) -> Result<Option<Done>> {
+    /// what he has stored there is to become a version, and nobody has looked at it yet.
+    async fn put_unless_met(&self, entries: &[NewEntry]) -> Result<Option<Done>> {
         // Everybody takes the rows in the order of their paths, so that two instances that store the
         // same files wait for each other instead of dying in a deadlock.
         let mut ordered: Vec<&NewEntry> = entries.iter().collect();
@@ -147,14 +144,9 @@ impl Postgres {
         let mut unit = self.begin().await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
         let mut plan = put::plan(&ordered, &known, self.versions > 0);
-        let all_taken = if may_copy && copy::is_worth_it(&plan.new) {
-            match copy::rows(&mut unit, &plan.new).await {
-                Ok(rows) => rows == plan.new.len() as u64,
-                Err(error) if error.as_database_error().is_some() && !is_conflict(&error) => false,
-                Err(error) => return Err(error),
-            }
-        } else {
-            insert_rows(&mut unit, &plan.new, true).await?
+        let all_taken = match arrays::suit(&plan.new) {
+            true => arrays::insert(&mut unit, &plan.new).await? == plan.new.len() as u64,
+            false => insert_rows(&mut unit, &plan.new, true).await?,
         };
         if !all_taken {
             unit.rollback().await?;
