@@ -18,7 +18,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("objects", &["model", "store", "remote"]),
     ("relocation", &["model", "store", "remote", "payload", "objects"]),
     ("capture", &["model", "uploads", "store", "remote", "objects"]),
-    ("restore", &["model", "uploads", "store", "remote", "payload"]),
+    // A batch fits into the files that the process may have open.
+    ("restore", &["model", "uploads", "store", "remote", "process", "payload"]),
     ("cleanup", &["model", "uploads", "store", "remote"]),
     // What it follows, capture hears.
     ("deletes", &["model", "uploads", "store", "capture"]),
