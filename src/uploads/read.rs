@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::fstat;
@@ -44,8 +43,6 @@ impl From<Errno> for OpenError {
 pub struct OpenFile {
     file: File,
     stat: FileStat,
-    /// Breaks of leases are told by a signal that harms nobody.
-    signal_is_set: AtomicBool,
 }
 
 impl OpenFile {
@@ -54,10 +51,7 @@ impl OpenFile {
         let stat = fstat(&fd)?;
         match SkipReason::of(file_type(&stat)) {
             Some(why) => Err(OpenError::Skip(why)),
-            None => {
-                let (file, stat) = (File::from(fd), file_stat(&stat));
-                Ok(Self { file, stat, signal_is_set: AtomicBool::new(false) })
-            }
+            None => Ok(Self { file: File::from(fd), stat: file_stat(&stat) }),
         }
     }
 
@@ -119,9 +113,7 @@ impl OpenFile {
     /// not counted (seen on Linux 6.18).
     #[must_use]
     pub fn writers(&self) -> Writers {
-        let is_set = self.signal_is_set.swap(true, Ordering::Relaxed);
-        let signal = (!is_set).then_some(libc::SIGURG);
-        match take_and_release_lease(&self.file, signal) {
+        match take_and_release_lease(&self.file) {
             Ok(()) => Writers::None,
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Writers::Some,
             Err(_) => Writers::Unknown,
@@ -135,9 +127,8 @@ impl Read for OpenFile {
     }
 }
 
-/// Takes a read lease on the file and releases it. `EAGAIN` when somebody has it open for writing. The first time
-/// with the signal that is to tell of breaks.
-fn take_and_release_lease(file: &File, signal: Option<libc::c_int>) -> io::Result<()> {
+/// Takes a read lease on the file and releases it. `EAGAIN` when somebody has it open for writing.
+fn take_and_release_lease(file: &File) -> io::Result<()> {
     /// The same on every processor that Linux has in common use; `libc` does not name it.
     const F_SETSIG: libc::c_int = 10;
     let fd = file.as_raw_fd();
@@ -146,10 +137,9 @@ fn take_and_release_lease(file: &File, signal: Option<libc::c_int>) -> io::Resul
     let fcntl = |command, argument: libc::c_int| unsafe { libc::fcntl(fd, command, argument) };
     let check = |result| if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) };
     // Somebody who opens the file for writing now breaks the lease, of which the kernel tells us by
-    // SIGIO; that would end the process. SIGURG is ignored unless somebody asks for it.
-    if let Some(signal) = signal {
-        check(fcntl(F_SETSIG, signal))?;
-    }
+    // SIGIO; that would end the process. SIGURG is ignored unless somebody asks for it. A lease that is
+    // released takes the choice of the signal with it.
+    check(fcntl(F_SETSIG, libc::SIGURG))?;
     check(fcntl(libc::F_SETLEASE, libc::F_RDLCK))?;
     check(fcntl(libc::F_SETLEASE, libc::F_UNLCK))
 }
