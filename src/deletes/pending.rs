@@ -46,13 +46,24 @@ pub struct Pending {
     heard: Vec<Heard>,
     vanished: HashMap<UploadPath, Vanished>,
     hold: Option<Hold>,
+    /// Names that were handed out before a hold, and came back when it had ended; and why it held.
+    late: usize,
+    held_for: Option<Braked>,
     /// Counts the holds: what was handed out before one does not come back after it.
     holds: u64,
 }
 
 impl Pending {
     pub fn new(grace: Duration) -> Self {
-        Self { grace, heard: Vec::new(), vanished: HashMap::new(), hold: None, holds: 0 }
+        Self {
+            grace,
+            heard: Vec::new(),
+            vanished: HashMap::new(),
+            hold: None,
+            late: 0,
+            held_for: None,
+            holds: 0,
+        }
     }
 
     /// A name has vanished.
@@ -81,6 +92,7 @@ impl Pending {
             }
             None => {
                 let until = now + self.grace;
+                self.held_for = Some(why.clone());
                 self.hold = Some(Hold { until, why, dropped, lately: 0, told: false });
             }
         }
@@ -88,6 +100,9 @@ impl Pending {
 
     /// What is to be told of the hold: once, when it has cost something.
     pub fn take_news(&mut self) -> Option<(Braked, usize)> {
+        if self.hold.is_none() && self.late > 0 {
+            return Some((self.held_for.clone()?, std::mem::take(&mut self.late)));
+        }
         let hold = self.hold.as_mut().filter(|hold| !hold.told && hold.dropped > 0)?;
         hold.told = true;
         Some((hold.why.clone(), hold.dropped))
@@ -121,6 +136,8 @@ impl Pending {
         if holds == self.holds {
             heard.append(&mut self.heard);
             self.heard = heard;
+        } else {
+            self.drop_late(heard.len());
         }
     }
 
@@ -128,6 +145,15 @@ impl Pending {
     pub fn wait(&mut self, path: UploadPath, vanished: Vanished, holds: u64) {
         if holds == self.holds {
             self.vanished.insert(path, vanished);
+        } else {
+            self.drop_late(1);
+        }
+    }
+
+    fn drop_late(&mut self, names: usize) {
+        match &mut self.hold {
+            Some(hold) => hold.dropped += names,
+            None => self.late += names,
         }
     }
 
@@ -209,6 +235,25 @@ mod tests {
         assert!(pending.end_hold(now + 2 * GRACE, is_calm));
         pending.hear(heard("f", now + 2 * GRACE));
         assert_eq!(pending.take_heard().len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_was_handed_out_before_a_hold_is_told_with_it_or_after_it() {
+        let now = Instant::now();
+        let vanished = Vanished { at: now, leaving: None };
+        for comes_after in [false, true] {
+            let mut pending = Pending::new(GRACE);
+            pending.hear(heard("a", now));
+            let Heard { path, .. } = pending.take_heard().pop().unwrap();
+            pending.brake(Braked::Unheard("overflow".into()), now);
+            assert_eq!(pending.take_news(), None);
+            if comes_after {
+                assert!(pending.end_hold(now + GRACE, |_| true));
+            }
+            pending.wait(path, vanished, 0);
+            assert_eq!(pending.take_news().unwrap().1, 1);
+            assert_eq!((pending.take_news(), pending.all().len()), (None, 0));
+        }
     }
 
     #[test]
