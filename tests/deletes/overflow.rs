@@ -21,7 +21,7 @@ fn what_an_overflow_has_swallowed_is_kept() {
     let sandbox = stored(Kind::Postgres, 3);
     let mut running = follow(&sandbox);
     running.wait_for_log("event=scan_finished");
-    running.signal(19);
+    running.freeze();
     // It is in the queue before that is full, and so it is heard.
     fs::remove_file(sandbox.uploads.join("0.jpg")).unwrap();
     // By turns, since the kernel puts equal events that follow each other together.
@@ -29,7 +29,7 @@ fn what_an_overflow_has_swallowed_is_kept() {
         fs::write(sandbox.uploads.join(["a.tmp", "b.tmp"][n as usize % 2]), "x").unwrap();
     }
     fs::remove_file(sandbox.uploads.join("1.jpg")).unwrap();
-    running.signal(18);
+    running.thaw();
     running.wait_for_log("event=rescan");
     // What was heard and what was not: nobody knows any more which deletes were meant.
     let told = running.wait_for_log("event=delete_brake");
