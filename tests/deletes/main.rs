@@ -8,7 +8,6 @@ mod brake;
 mod by_hand;
 mod deleted;
 mod kept;
-mod overflow;
 
 use std::collections::BTreeMap;
 
