@@ -28,8 +28,8 @@ fn goes_on(kind: Kind, command: &str, until: impl Fn(Running, &Sandbox)) {
     let transaction = sandbox.block_on(hold(&sandbox.database));
     let running = sandbox.start(&[&[command], &LIMITS[..]].concat());
     sandbox.block_on(sandbox.database.until_somebody_waits());
-    // Several times what a call may take.
-    std::thread::sleep(Duration::from_secs(3));
+    // Several times what a call may take, and a lock be waited for.
+    std::thread::sleep(Duration::from_secs(5));
     let waiting = sandbox.numbers(match kind {
         Kind::Postgres => {
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()

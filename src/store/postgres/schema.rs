@@ -66,6 +66,8 @@ impl Postgres {
     /// All steps that are missing, in one transaction: DDL is undone with it, and its lock ends with it.
     pub(super) async fn migrate_once(&self) -> Result<(i64, i64)> {
         let mut unit = self.begin().await?;
+        // Whoever holds a table may hold it for long, and an upgrade that is begun anew has waited for nothing.
+        unit.execute("SET LOCAL lock_timeout = 0").await?;
         query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *unit).await?;
         let before = version(&mut unit).await?;
         if before.is_none() {
