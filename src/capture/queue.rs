@@ -184,6 +184,11 @@ impl Queue {
         due
     }
 
+    /// Files that wait to be read.
+    pub fn queued(&self) -> usize {
+        self.state().settle.queued()
+    }
+
     /// The next file that is due, with the rules in force; waits for one. `None` when closed.
     pub fn next(&self) -> Option<(Due, Rules)> {
         let mut state = self.state();

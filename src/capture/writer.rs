@@ -24,6 +24,13 @@ use crate::store::StoreError;
 /// ones are no faster, and hold memory for longer.
 const BATCH: (usize, usize) = (1 << 20, 256);
 
+/// While as many files wait to be read, a batch that is not full waits for more of them, at most so long, and looks
+/// after each step. Without it, readers that are slower than the database get a commit for every few files, which
+/// takes from them the time to be faster.
+const FLOOD: usize = 64;
+const STEP: Duration = Duration::from_millis(2);
+const STEPS: u32 = 4;
+
 /// Small files that a writer uploads to the object store at a time.
 const UPLOADS: usize = 8;
 
@@ -52,7 +59,7 @@ impl Writer {
     /// Stores files that are in memory, until there are no readers any more.
     pub async fn store_batches(self, incoming: Incoming<Prepared>) {
         loop {
-            let batch = gather(&incoming).await;
+            let batch = self.gather(&incoming).await;
             if batch.is_empty() {
                 return;
             }
@@ -66,6 +73,29 @@ impl Writer {
             let Some(large) = incoming.lock().await.recv().await else { return };
             self.save_large(large).await;
         }
+    }
+
+    /// Waits for one file, then takes what else is ready, or will be in a moment. Empty when there are no readers any
+    /// more.
+    async fn gather(&self, incoming: &Incoming<Prepared>) -> Vec<Prepared> {
+        let mut incoming = incoming.lock().await;
+        let mut batch = Vec::new();
+        let (mut weight, mut steps) = (0, 0);
+        let mut next = incoming.recv().await;
+        while let Some(prepared) = next {
+            weight += prepared.entry.weight();
+            batch.push(prepared);
+            if weight >= BATCH.0 || batch.len() >= BATCH.1 {
+                break;
+            }
+            next = incoming.try_recv().ok();
+            while next.is_none() && steps < STEPS && self.shared.queue.queued() >= FLOOD {
+                steps += 1;
+                tokio::time::sleep(STEP).await;
+                next = incoming.try_recv().ok();
+            }
+        }
+        batch
     }
 
     async fn save(&self, batch: Vec<Prepared>) {
@@ -222,21 +252,4 @@ impl Writer {
             self.shared.queue.report(path, Outcome::Failed, Some(Fate::Failed));
         }
     }
-}
-
-/// Waits for one file, then takes what else is ready. Empty when there are no readers any more.
-async fn gather(incoming: &Incoming<Prepared>) -> Vec<Prepared> {
-    let mut incoming = incoming.lock().await;
-    let mut batch = Vec::new();
-    let mut weight = 0;
-    let mut next = incoming.recv().await;
-    while let Some(prepared) = next {
-        weight += prepared.entry.weight();
-        batch.push(prepared);
-        if weight >= BATCH.0 || batch.len() >= BATCH.1 {
-            break;
-        }
-        next = incoming.try_recv().ok();
-    }
-    batch
 }

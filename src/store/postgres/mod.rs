@@ -48,6 +48,8 @@ pub(super) struct Postgres {
     place: String,
     /// Begins a transaction: see [`beginning`].
     begin: SqlStr,
+    /// Begins one that takes its rows by their keys.
+    begin_by_key: SqlStr,
     /// Most versions that are kept of each path.
     versions: u32,
 }
@@ -57,13 +59,17 @@ pub(super) struct Postgres {
 /// A client that the network has lost holds its locks for as long as the server takes it for alive, hours by
 /// default, and nobody else stores under the same paths. So the server ends what nobody goes on with. Twice the
 /// limit of a call: our own side has given up by then.
-fn beginning(call_timeout: Duration) -> SqlStr {
+fn beginning(call_timeout: Duration, more: &str) -> SqlStr {
     let limit = (2 * call_timeout).as_millis().min(i32::MAX as u128);
     let statement = format!(
-        "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {limit}; SET LOCAL lock_timeout = {limit}"
+        "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {limit}; SET LOCAL lock_timeout = {limit}{more}"
     );
     AssertSqlSafe(statement).into_sql_str()
 }
+
+/// Some hundred keys of some ten thousand rows look to the planner as if the whole table were read faster; it is not,
+/// and a restore or a `cache-all` would read it for every batch.
+const BY_KEY: &str = "; SET LOCAL enable_seqscan = off";
 
 /// A statement without a name on the server, so that it may run on any server connection.
 fn query<'q>(sql: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
@@ -99,13 +105,19 @@ impl Postgres {
                 Box::pin(async { Ok(()) })
             })
             .connect_lazy_with(connect.clone());
-        let begin = beginning(options.call_timeout);
-        Ok(Self { pool, connect, place, begin, versions: options.versions })
+        let begin = beginning(options.call_timeout, "");
+        let begin_by_key = beginning(options.call_timeout, BY_KEY);
+        Ok(Self { pool, connect, place, begin, begin_by_key, versions: options.versions })
     }
 
     /// Begins a transaction.
     async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
         begin_with(&self.pool, self.begin.clone()).await
+    }
+
+    /// Begins a transaction that finds all rows by their keys.
+    async fn begin_by_key(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
+        begin_with(&self.pool, self.begin_by_key.clone()).await
     }
 
     /// Puts the outcome of a unit of work into the store's terms.

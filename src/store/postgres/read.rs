@@ -114,7 +114,7 @@ impl Postgres {
         paths: &[UploadPath],
     ) -> Result<HashMap<UploadPath, Stored>> {
         let texts: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin_by_key().await?;
         let mut known = known(&mut unit, &texts).await?;
         unit.commit().await?;
         let stored = |path: &UploadPath| {
@@ -140,7 +140,7 @@ impl Postgres {
         ids: &[i64],
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<()> {
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin_by_key().await?;
         let mut found = query(sql).bind(ids).bind(CHUNK_BYTES as i64).fetch(&mut *unit);
         while let Some(row) = found.try_next().await? {
             each(rows::fetched(&row)?);

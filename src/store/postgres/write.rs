@@ -141,7 +141,7 @@ impl Postgres {
         ordered.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin_by_key().await?;
         let known = read::known_for_put(&mut unit, &paths).await?;
         let mut plan = put::plan(&ordered, &known, self.versions > 0);
         let all_taken = match arrays::suit(&plan.new) {
@@ -202,14 +202,14 @@ impl Postgres {
             .iter()
             .map(|touch| (touch.path.as_str(), touch.mtime_ns, touch.mode, None))
             .collect();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin_by_key().await?;
         write_looks(&mut unit, &looks).await?;
         unit.commit().await
     }
 
     pub(super) async fn accessed_once(&self, paths: &[UploadPath]) -> Result<()> {
         let paths: Vec<&str> = paths.iter().map(UploadPath::as_str).collect();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin_by_key().await?;
         query("UPDATE image_cache SET last_accessed = now() WHERE original_path = ANY($1)")
             .bind(paths)
             .execute(&mut *unit)
@@ -262,7 +262,7 @@ impl Postgres {
     /// Removes entries and the first rows of their chunk sets; returns how many entries, and the
     /// sets that have more rows.
     pub(super) async fn remove_once(&self, ids: &[i64]) -> Result<(u64, Vec<ChunkSet>)> {
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin_by_key().await?;
         let sql = "DELETE FROM image_cache WHERE id = ANY($1)
             RETURNING chunk_set, sha256, image_url, file_size";
         let rows = query(sql).bind(ids).fetch_all(&mut *unit).await?;
