@@ -1,5 +1,6 @@
 //! What every command needs: the settings, and the parts that are made from them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +14,11 @@ use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::recent_lines::RecentLines;
 use crate::model::settle::Rules;
+use crate::model::version::Shelf;
 use crate::objects::Objects;
 use crate::process::Platform;
 use crate::remote::{self, Remote};
+use crate::restore::Restore;
 use crate::settings::{
     Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir, database_place,
 };
@@ -189,6 +192,24 @@ impl Context {
             backlog_rate: settings.backlog_rate.map(|rate| rate.0),
             readers: settings.readers as usize,
             writers: settings.database_connections as usize,
+        }
+    }
+
+    /// A restore into this directory, of which nobody else need know.
+    pub fn restoring(&self, upload_dir: UploadDir) -> Restore {
+        Restore {
+            store: self.store.clone(),
+            remote: self.remote.clone(),
+            workers: self.settings.database_connections as usize,
+            durable: self.durable(&upload_dir),
+            upload_dir,
+            patience: Some(self.settings.database_wait),
+            health: self.health.clone(),
+            on_restored: Arc::new(|_, _| {}),
+            gate: Arc::default(),
+            in_vain: HashMap::new(),
+            shelf: Shelf::Entries,
+            contents: None,
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
-use crate::doctor::{self, Finding, Progress, Severity};
+use crate::doctor::{self, Finding, Severity};
+use crate::payload::check::Progress;
 
 #[derive(Debug, Args)]
 pub struct Doctor {

@@ -1,7 +1,6 @@
 //! `undelete`: give entries back from the trash, and their files where the upload directory is.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 use std::time::SystemTime;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::trash::parsed;
 use crate::model::UploadPath;
-use crate::model::version::{Shelf, Undeleted};
+use crate::model::version::Undeleted;
 use crate::restore::{self, Report};
 use crate::store::{HistoryQuery, Which};
 use crate::uploads::UploadDir;
@@ -141,21 +140,7 @@ async fn put_back(
     let wanted: HashSet<&str> = done.undeleted.iter().map(UploadPath::as_str).collect();
     let counts = |path: &str| wanted.contains(path);
     let plan = restore::plan_for(store, &upload_dir, counts, &mut |_| {}).await?;
-    let restoring = restore::Restore {
-        store: context.store.clone(),
-        remote: context.remote.clone(),
-        workers: context.settings.database_connections as usize,
-        durable: context.durable(&upload_dir),
-        upload_dir,
-        patience: Some(context.settings.database_wait),
-        health: context.health.clone(),
-        on_restored: Arc::new(|_, _| {}),
-        gate: Arc::default(),
-        in_vain: HashMap::new(),
-        shelf: Shelf::Entries,
-        contents: None,
-    };
-    let report = restoring.act(&plan).await;
+    let report = context.restoring(upload_dir).act(&plan).await;
     done.without_data = plan.without_data;
     done.files = Some(report);
     Ok(())

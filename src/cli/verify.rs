@@ -1,6 +1,5 @@
 //! `verify`: read stored files back, compare them with the disk, and mend what one side has lost.
 
-use std::collections::HashMap;
 use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,9 +15,9 @@ use crate::cli::{output, progress};
 use crate::model::names::Names;
 use crate::model::version::{PastRow, Shelf};
 use crate::model::{ByteSize, Index};
-use crate::restore::Restore;
+use crate::payload::check::Progress;
 use crate::uploads::UploadDir;
-use crate::verify::{Former, Mender, Progress, Report, Sample, Selection, Told, Verifying};
+use crate::verify::{Former, Mender, Report, Sample, Selection, Told, Verifying};
 
 /// As many entries are named.
 const NAMED: usize = 50;
@@ -70,7 +69,7 @@ impl Verify {
         let capture = mends.as_ref().map(|dir| start_capture(context, dir)).transpose()?;
         let mender = capture.as_ref().zip(mends).map(|(capture, upload_dir)| Mender {
             scanner: capture.scanner(),
-            restoring: Some(restoring(context, upload_dir)),
+            restoring: Some(context.restoring(upload_dir)),
         });
         let seen = Arc::<Progress>::default();
         let verifying = Verifying {
@@ -164,23 +163,6 @@ fn start_capture(context: &Context, upload_dir: &UploadDir) -> Result<Capture, F
         Index::default(),
         context.health.clone(),
     )?)
-}
-
-fn restoring(context: &Context, upload_dir: UploadDir) -> Restore {
-    Restore {
-        store: context.store.clone(),
-        remote: context.remote.clone(),
-        workers: context.settings.database_connections as usize,
-        durable: context.durable(&upload_dir),
-        upload_dir,
-        patience: Some(context.settings.database_wait),
-        health: context.health.clone(),
-        on_restored: Arc::new(|_, _| {}),
-        gate: Arc::default(),
-        in_vain: HashMap::new(),
-        shelf: Shelf::Entries,
-        contents: None,
-    }
 }
 
 fn print(report: &Report, named: &[Told], unnamed: u64, dry_run: bool) -> Result<(), Failure> {

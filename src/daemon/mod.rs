@@ -35,7 +35,6 @@ use crate::deletes::{self, Deletes};
 use crate::model::Digest;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
-use crate::model::version::Shelf;
 use crate::restore::{self, PlanError, Report, Restore};
 use crate::settings::database_place;
 use crate::store::StoreError;
@@ -322,18 +321,11 @@ impl Parts {
     fn restoring(&self) -> Restore {
         let scanner = self.scanner.clone();
         Restore {
-            store: self.context.store.clone(),
-            remote: self.context.remote.clone(),
-            upload_dir: self.upload_dir.clone(),
-            workers: self.context.settings.database_connections as usize,
-            durable: self.context.durable(&self.upload_dir),
             patience: None,
-            health: self.context.health.clone(),
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
             in_vain: self.earlier().in_vain.clone(),
-            shelf: Shelf::Entries,
-            contents: None,
+            ..self.context.restoring(self.upload_dir.clone())
         }
     }
 

@@ -1,7 +1,5 @@
 //! The deep look: every payload is read from the database and checked against its sha256.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use crate::doctor::Patient;
 use crate::doctor::cache::file_is_there;
 use crate::doctor::finding::{Finding, count};
@@ -10,32 +8,13 @@ use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::shell_word::shell_word;
 use crate::model::version::Shelf;
-use crate::payload::check::{BATCH, Checker, Condition};
+use crate::payload::check::{BATCH, Checker, Condition, Progress};
 use crate::payload::damage::{Damage, Reason};
 use crate::store::StoreError;
 use crate::uploads::UploadDir;
 
 /// As many damaged entries are named.
 const NAMED: usize = 50;
-
-/// How far the deep look has come, in entries.
-#[derive(Debug, Default)]
-pub struct Progress {
-    total: AtomicU64,
-    done: AtomicU64,
-}
-
-impl Progress {
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.total.load(Relaxed)
-    }
-
-    #[must_use]
-    pub fn done(&self) -> u64 {
-        self.done.load(Relaxed)
-    }
-}
 
 /// What the deep look has found so far.
 #[derive(Default)]
@@ -76,10 +55,10 @@ async fn read_all(
             }
         })
         .await?;
-    progress.total.store(plan.missing.len() as u64, Relaxed);
+    progress.add_total(plan.missing.len());
     for batch in plan.batches(BATCH.0, BATCH.1) {
         read_batch(patient, batch, found).await?;
-        progress.done.fetch_add(batch.len() as u64, Relaxed);
+        progress.add_done(batch.len());
     }
     Ok(())
 }

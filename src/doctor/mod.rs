@@ -18,7 +18,7 @@ mod watcher;
 use std::sync::Arc;
 
 pub use daemon::Daemon;
-pub use deep::{Progress, verify};
+pub use deep::verify;
 pub use finding::{Finding, Severity};
 pub use one::{Verdict, verify_one};
 

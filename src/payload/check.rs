@@ -1,6 +1,7 @@
 //! Checking: payloads are read wholly, and compared with what their entries say, many at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::model::Digest;
 use crate::model::entry::ChunkSet;
@@ -13,6 +14,35 @@ use crate::store::{Fetched, FetchedPayload, Store, StoreError};
 /// Most bytes, and most entries, that are to be checked with one call: they are in memory together, as
 /// with a restore.
 pub const BATCH: (u64, usize) = (4 << 20, 64);
+
+/// How far many checks have come, in entries.
+#[derive(Debug, Default)]
+pub struct Progress {
+    total: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Progress {
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done.load(Relaxed)
+    }
+
+    /// So many more are to be checked.
+    pub fn add_total(&self, entries: usize) {
+        self.total.fetch_add(entries as u64, Relaxed);
+    }
+
+    /// So many more have been.
+    pub fn add_done(&self, entries: usize) {
+        self.done.fetch_add(entries as u64, Relaxed);
+    }
+}
 
 /// Whose payloads are read.
 pub struct Checker<'s> {

@@ -7,7 +7,7 @@
 use crate::model::places::Place;
 use crate::model::scratch::is_scratch;
 use crate::model::version::{Shelf, Version};
-use crate::payload::check::{Checked, Checker, Condition};
+use crate::payload::check::{Checked, Condition};
 use crate::payload::damage::Reason;
 use crate::store::{HistoryQuery, StoreError};
 use crate::verify::{Chosen, Selection, Tell, Told, Verifying};
@@ -108,12 +108,7 @@ impl Verifying {
         former: &mut Former,
         tell: Tell<'_>,
     ) -> Result<(), StoreError> {
-        let ids: Vec<i64> = batch.iter().map(|chosen| chosen.id).collect();
-        let (store, remote) = (self.store.as_ref(), self.remote.as_ref());
-        let checker = Checker { store, remote, shelf: Shelf::History, objects: true };
-        let mut checked = Vec::with_capacity(ids.len());
-        checker.check(&ids, &mut |version| checked.push(version)).await?;
-        former.changed += (ids.len() - checked.len()) as u64;
+        let checked = self.check_batch(Shelf::History, batch, &mut former.changed).await?;
         for version in checked {
             let is_kept = self.places.of(version.file_size) != Place::Nowhere;
             former.note(version, is_kept, tell);

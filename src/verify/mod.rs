@@ -15,7 +15,6 @@ mod report;
 mod verdict;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub use choice::{Chosen, Sample, Selection, batches};
@@ -27,7 +26,7 @@ pub use verdict::{Cure, Verdict};
 use crate::model::places::{Place, Places};
 use crate::model::version::Shelf;
 use crate::model::{Patterns, UploadPath};
-use crate::payload::check::{BATCH, Checked, Checker, Condition};
+use crate::payload::check::{BATCH, Checked, Checker, Condition, Progress};
 use crate::remote::Remote;
 use crate::store::{Store, StoreError};
 use crate::uploads::UploadDir;
@@ -49,33 +48,6 @@ pub struct Verifying {
     /// How long a database that is away is waited for.
     pub patience: Duration,
     pub progress: Arc<Progress>,
-}
-
-/// How far it has come, in entries.
-#[derive(Debug, Default)]
-pub struct Progress {
-    total: AtomicU64,
-    done: AtomicU64,
-}
-
-impl Progress {
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.total.load(Relaxed)
-    }
-
-    #[must_use]
-    pub fn done(&self) -> u64 {
-        self.done.load(Relaxed)
-    }
-
-    fn add_total(&self, entries: usize) {
-        self.total.fetch_add(entries as u64, Relaxed);
-    }
-
-    fn add_done(&self, entries: usize) {
-        self.done.fetch_add(entries as u64, Relaxed);
-    }
 }
 
 /// Called with everything that is not as it should be, mended or not.
@@ -145,15 +117,13 @@ impl Verifying {
         report: &mut Report,
         tell: Tell<'_>,
     ) -> Result<(), StoreError> {
-        let ids: Vec<i64> = batch.iter().map(|chosen| chosen.id).collect();
-        let checked = self.check(&ids).await?;
-        report.changed += (ids.len() - checked.len()) as u64;
+        let checked = self.check_batch(Shelf::Entries, batch, &mut report.changed).await?;
         let mut missing = Vec::new();
         for entry in checked {
             let mut seen = self.judge(&entry).await;
             if !seen.is_fine() {
                 // Somebody may have stored or replaced the one or the other since: both are looked at again.
-                seen = match self.check(&[entry.row.id()]).await {
+                seen = match self.check(Shelf::Entries, &[entry.row.id()]).await {
                     Ok(mut again) => match again.pop() {
                         Some(again) => self.judge(&again).await,
                         None => Verdict::Changed,
@@ -181,9 +151,22 @@ impl Verifying {
         Ok(())
     }
 
-    async fn check(&self, ids: &[i64]) -> Result<Vec<Checked>, StoreError> {
+    /// Checks the payloads of these rows, and counts the rows that are gone.
+    async fn check_batch(
+        &self,
+        shelf: Shelf,
+        batch: &[Chosen],
+        gone: &mut u64,
+    ) -> Result<Vec<Checked>, StoreError> {
+        let ids: Vec<i64> = batch.iter().map(|chosen| chosen.id).collect();
+        let checked = self.check(shelf, &ids).await?;
+        *gone += (ids.len() - checked.len()) as u64;
+        Ok(checked)
+    }
+
+    async fn check(&self, shelf: Shelf, ids: &[i64]) -> Result<Vec<Checked>, StoreError> {
         let (store, remote) = (self.store.as_ref(), self.remote.as_ref());
-        let checker = Checker { store, remote, shelf: Shelf::Entries, objects: true };
+        let checker = Checker { store, remote, shelf, objects: true };
         let mut checked = Vec::with_capacity(ids.len());
         checker.check(ids, &mut |entry| checked.push(entry)).await?;
         Ok(checked)
@@ -206,7 +189,10 @@ impl Verifying {
     async fn store_again(&self, mender: &Mender, entry: &Checked) -> Result<(), String> {
         let path = UploadPath::parse(&entry.path).map_err(|why| why.to_string())?;
         mender.store_again(&path).await?;
-        let mut again = self.check(&[entry.row.id()]).await.map_err(|error| error.to_string())?;
+        let mut again = self
+            .check(Shelf::Entries, &[entry.row.id()])
+            .await
+            .map_err(|error| error.to_string())?;
         match again.pop().map(|entry| entry.condition) {
             Some(Condition::Sound) => Ok(()),
             Some(Condition::Damaged(reason)) => Err(format!("stored again, and still {reason}")),

@@ -2,9 +2,8 @@
 
 mod past;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -16,11 +15,9 @@ use crate::cli::{output, past_time, progress};
 use crate::daemon::summary::tell_restore;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
-use crate::model::version::Shelf;
 use crate::model::{ByteSize, Timestamp};
 use crate::restore::{self, PlanError, Report};
 use crate::store::{ListQuery, Sort};
-use crate::uploads::UploadDir;
 
 #[derive(Debug, Args)]
 pub struct Restore {
@@ -57,7 +54,7 @@ impl Restore {
         }
         let counters = &context.health.counters;
         let total = plan.missing.len() as u64;
-        let restoring = restoring(context, upload_dir);
+        let restoring = context.restoring(upload_dir);
         let report = progress::during(
             "restoring",
             || Some(total),
@@ -111,24 +108,6 @@ impl Restore {
             plan.refused,
             plan.without_data
         ))
-    }
-}
-
-/// A restore into this directory.
-fn restoring(context: &Context, upload_dir: UploadDir) -> restore::Restore {
-    restore::Restore {
-        store: context.store.clone(),
-        remote: context.remote.clone(),
-        workers: context.settings.database_connections as usize,
-        durable: context.durable(&upload_dir),
-        upload_dir,
-        patience: Some(context.settings.database_wait),
-        health: context.health.clone(),
-        on_restored: Arc::new(|_, _| {}),
-        gate: Arc::default(),
-        in_vain: HashMap::new(),
-        shelf: Shelf::Entries,
-        contents: None,
     }
 }
 

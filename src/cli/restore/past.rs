@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{report_json, report_line, restoring};
+use super::{report_json, report_line};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
@@ -49,7 +49,7 @@ impl Past<'_> {
             "restoring",
             || Some(total),
             || Counters::get(&counters.restored_files),
-            restoring(context, to).act_past(self.time, past),
+            context.restoring(to).act_past(self.time, past),
         )
         .await;
         for path in &examples {

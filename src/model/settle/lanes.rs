@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use crate::model::UploadPath;
-use crate::model::settle::line::{Line, Place};
+use crate::model::settle::line::{Coming, Line, Place};
 
 /// Where a file waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,15 +45,8 @@ impl Lanes {
     }
 
     /// A file joins its lane.
-    pub fn join(
-        &mut self,
-        path: UploadPath,
-        since: Instant,
-        due: Instant,
-        is_backlog: bool,
-        is_large: bool,
-    ) -> Spot {
-        let place = self.lane(is_large).join(path, since, due, is_backlog);
+    pub fn join(&mut self, path: UploadPath, coming: Coming, is_large: bool) -> Spot {
+        let place = self.lane(is_large).join(path, coming);
         Spot { place, is_large }
     }
 
@@ -134,7 +127,8 @@ mod tests {
     use super::*;
 
     fn joined(lanes: &mut Lanes, name: &str, now: Instant, is_large: bool) -> Spot {
-        lanes.join(UploadPath::parse(name).unwrap(), now, now, false, is_large)
+        let coming = Coming { since: now, due: now, is_backlog: false };
+        lanes.join(UploadPath::parse(name).unwrap(), coming, is_large)
     }
 
     #[test]

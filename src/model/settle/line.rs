@@ -25,6 +25,17 @@ type Age = (Instant, u64);
 /// How new a file is: backlog comes before what was seen to come, and both by age.
 type Newness = (bool, Age);
 
+/// A file that joins a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Coming {
+    /// When it was noticed.
+    pub since: Instant,
+    /// It is not handed out before.
+    pub due: Instant,
+    /// It was only found by a scan of everything.
+    pub is_backlog: bool,
+}
+
 /// Where a file stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -69,13 +80,7 @@ impl Line {
     }
 
     /// A file joins the line.
-    pub fn join(
-        &mut self,
-        path: UploadPath,
-        since: Instant,
-        due: Instant,
-        is_backlog: bool,
-    ) -> Place {
+    pub fn join(&mut self, path: UploadPath, Coming { since, due, is_backlog }: Coming) -> Place {
         let place = Place { due, is_backlog, age: (since, self.next_number) };
         self.next_number += 1;
         self.later.insert((due, place.age.1), (place, path));
@@ -183,9 +188,19 @@ mod tests {
         let (mut line, now) = (Line::default(), Instant::now());
         for (n, path) in paths.into_iter().enumerate() {
             let since = now + Duration::from_millis(n as u64);
-            line.join(UploadPath::parse(&path).unwrap(), since, now, false);
+            join(&mut line, UploadPath::parse(&path).unwrap(), (since, now), false);
         }
         (line, now)
+    }
+
+    fn join(
+        line: &mut Line,
+        path: UploadPath,
+        times: (Instant, Instant),
+        is_backlog: bool,
+    ) -> Place {
+        let (since, due) = times;
+        line.join(path, Coming { since, due, is_backlog })
     }
 
     fn order(line: &mut Line, now: Instant) -> Vec<String> {
@@ -215,7 +230,7 @@ mod tests {
                 line.next(now);
             }
             let path = UploadPath::parse(&format!("{directory}/cat.jpg")).unwrap();
-            line.join(path.clone(), now + Duration::from_secs(60), now, false);
+            join(&mut line, path.clone(), (now + Duration::from_secs(60), now), false);
             let next = [line.next(now), line.next(now), line.next(now)];
             assert!(next.contains(&Some(path)), "{next:?}");
         }
@@ -229,14 +244,14 @@ mod tests {
         let mut find = |line: &mut Line| {
             scan += 1;
             let since = now + Duration::from_millis(scan);
-            line.join(path(format!("import/{scan}")), since, now, true);
+            join(line, path(format!("import/{scan}")), (since, now), true);
         };
         for _ in 0..1_000 {
             find(&mut line);
         }
         for n in 0..100 {
             let cat = path(format!("import/cat-{n}"));
-            line.join(cat.clone(), now + Duration::from_millis(n), now, false);
+            join(&mut line, cat.clone(), (now + Duration::from_millis(n), now), false);
             let next = [(); 3].map(|()| {
                 find(&mut line);
                 line.next(now)
@@ -253,9 +268,9 @@ mod tests {
         for (name, is_backlog) in
             [("old", true), ("a", false), ("b", false), ("c", false), ("older", true)]
         {
-            line.join(path(name), now, now, is_backlog);
+            join(&mut line, path(name), (now, now), is_backlog);
         }
-        line.join(path("later"), now, now + second, false);
+        join(&mut line, path("later"), (now, now + second), false);
         let new: Vec<_> = std::iter::from_fn(|| line.next_new(now)).collect();
         assert_eq!(new, ["c", "a", "b"].map(path), "the newest and the oldest take turns");
         assert_eq!(line.len(), 3);
@@ -270,7 +285,7 @@ mod tests {
         for n in 0..30 {
             // One comes for each that is handed out.
             let path = UploadPath::parse(&format!("{n}/new")).unwrap();
-            line.join(path, now + Duration::from_secs(1 + n), now, false);
+            join(&mut line, path, (now + Duration::from_secs(1 + n), now), false);
             handed_out.push(line.next(now).unwrap().to_string());
         }
         let old = handed_out.iter().filter(|path| path.starts_with("old/"));
@@ -283,11 +298,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let path = |name: &str| UploadPath::parse(name).unwrap();
         let mut line = Line::default();
-        let gone = line.join(path("a/gone"), now, now, false);
-        let later = line.join(path("a/later"), now, now + second, false);
-        line.join(path("old"), now - second, now + second, false);
-        line.join(path("b/1"), now, now, false);
-        line.join(path("b/2"), now, now, false);
+        let gone = join(&mut line, path("a/gone"), (now, now), false);
+        let later = join(&mut line, path("a/later"), (now, now + second), false);
+        join(&mut line, path("old"), (now - second, now + second), false);
+        join(&mut line, path("b/1"), (now, now), false);
+        join(&mut line, path("b/2"), (now, now), false);
         assert_eq!(line.next_due(), Some(now));
         assert_eq!(line.after(now).count(), 2);
         assert_eq!(line.next(now), Some(path("b/2")));

@@ -19,6 +19,7 @@ pub use due::{Due, Rules, Writers};
 pub use sign::{Outcome, Sign};
 
 use crate::model::settle::lanes::{Lanes, Spot};
+use crate::model::settle::line::Coming;
 use crate::model::settle::passing::is_passing;
 use crate::model::{FileStat, UploadPath};
 
@@ -266,8 +267,8 @@ impl Settle {
             if let Stage::Queued(spot) = file.stage {
                 self.lanes.leave(spot);
             }
-            let (since, is_backlog) = (file.since, file.is_backlog);
-            file.stage = Stage::Queued(self.lanes.join(path, since, due, is_backlog, is_large));
+            let coming = Coming { since: file.since, due, is_backlog: file.is_backlog };
+            file.stage = Stage::Queued(self.lanes.join(path, coming, is_large));
         }
     }
 }

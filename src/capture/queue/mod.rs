@@ -8,6 +8,9 @@
 //! soon as they are due; and of large files of the backlog one at a time is on its way, so that they do not use up
 //! the memory that an upload needs.
 
+mod backlog;
+mod outage;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,33 +18,16 @@ use tokio::sync::Notify;
 
 use crate::capture::Drained;
 use crate::capture::follow::{Fate, Followed, Followers};
+use crate::capture::queue::outage::{Outage, Turn};
 use crate::model::UploadPath;
 use crate::model::pace::Pace;
 use crate::model::settle::{Due, Outcome, Rules, Settle, Sign};
-
-/// The first wait for a database that is away, and the longest. A database that comes back is
-/// noticed within the longest one.
-const AWAY: Waits = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// The same for one that answers and takes nothing more: room is made by people, and each try sends a whole
-/// file, which a server that is full writes and throws away.
-const FULL: Waits = (Duration::from_secs(1), Duration::from_secs(30));
-
-type Waits = (Duration, Duration);
 
 /// How often it is looked whether there is room again for what had none.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(250);
 
 /// As many names of unsaved files are reported.
 const EXAMPLES: usize = 5;
-
-#[derive(Debug)]
-struct Away {
-    waits: u32,
-    retry_at: Instant,
-    /// The one file that tries whether the database is back.
-    probe: Option<UploadPath>,
-}
 
 #[derive(Debug)]
 struct State {
@@ -51,7 +37,7 @@ struct State {
     streaming: bool,
     /// Nothing is handed out yet: the tables may not be there.
     held: bool,
-    away: Option<Away>,
+    outage: Outage,
     /// Something was noticed for which there was no room.
     missed: bool,
     /// When that was so for the last time.
@@ -67,6 +53,28 @@ struct State {
 impl State {
     fn backlog_rests(&mut self, now: Instant) -> bool {
         self.pace.is_bound() && (self.streaming || self.pace.rest(now).is_some())
+    }
+
+    /// The next file that may be handed out now; or until when there is none, as far as that is known.
+    fn hand_out(&mut self, now: Instant) -> Result<Due, Option<Instant>> {
+        match self.outage.turn(now) {
+            _ if self.held => return Err(None),
+            Turn::Nobody => return Err(None),
+            Turn::NobodyBefore(retry_at) => return Err(Some(retry_at)),
+            Turn::Anybody => {}
+        }
+        let rests = self.backlog_rests(now);
+        let next = if rests { self.settle.next_new(now) } else { self.settle.next(now) };
+        match next {
+            Some(due) => {
+                self.outage.handed_out(&due.path);
+                Ok(due)
+            }
+            None if rests => {
+                Err(self.pace.rest(now).into_iter().chain(self.settle.next_later()).min())
+            }
+            None => Err(self.settle.next_due()),
+        }
     }
 }
 
@@ -91,7 +99,7 @@ impl Queue {
                 pace,
                 streaming: false,
                 held: false,
-                away: None,
+                outage: Outage::default(),
                 missed: false,
                 missed_at: None,
                 followers: Followers::default(),
@@ -197,30 +205,14 @@ impl Queue {
                 return None;
             }
             let now = Instant::now();
-            let until = match &state.away {
-                _ if state.held => None,
-                Some(away) if away.probe.is_some() => None,
-                Some(away) if now < away.retry_at => Some(away.retry_at),
-                _ => {
-                    let rests = state.backlog_rests(now);
-                    let next =
-                        if rests { state.settle.next_new(now) } else { state.settle.next(now) };
-                    if let Some(due) = next {
-                        if let Some(away) = &mut state.away {
-                            away.probe = Some(due.path.clone());
-                        }
-                        let rules = state.settle.rules();
-                        // Another reader takes over the waiting for what is due later.
-                        self.wake_a_reader(state);
-                        return Some((due, rules));
-                    }
-                    match rests {
-                        true => {
-                            state.pace.rest(now).into_iter().chain(state.settle.next_later()).min()
-                        }
-                        false => state.settle.next_due(),
-                    }
+            let until = match state.hand_out(now) {
+                Ok(due) => {
+                    let rules = state.settle.rules();
+                    // Another reader takes over the waiting for what is due later.
+                    self.wake_a_reader(state);
+                    return Some((due, rules));
                 }
+                Err(until) => until,
             };
             state.readers_waiting += 1;
             state = match until {
@@ -232,44 +224,6 @@ impl Queue {
             };
             state.readers_waiting -= 1;
         }
-    }
-
-    /// Whether backlog is bound to a pace.
-    pub fn is_paced(&self) -> bool {
-        self.state().pace.is_bound()
-    }
-
-    /// Takes bytes of the backlog, which others pay for by waiting.
-    pub fn take(&self, bytes: u64) {
-        self.state().pace.take(bytes, Instant::now());
-    }
-
-    /// As [`Queue::take`], and waits until more may be taken: for a file that is read piece by piece.
-    pub fn take_and_rest(&self, bytes: u64) {
-        let mut state = self.state();
-        state.pace.take(bytes, Instant::now());
-        loop {
-            let now = Instant::now();
-            let Some(until) = state.pace.rest(now).filter(|_| !state.closed) else { return };
-            let wait = until.saturating_duration_since(now);
-            state = self.paced.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Whether a large file of the backlog may set out; no other one may until [`Queue::end_unhurried`].
-    pub fn begin_unhurried(&self) -> bool {
-        !std::mem::replace(&mut self.state().streaming, true)
-    }
-
-    /// Ends [`Queue::begin_unhurried`].
-    pub fn end_unhurried(&self) {
-        self.state().streaming = false;
-        self.work.notify_all();
-    }
-
-    /// Whether backlog has to wait, for nothing but its pace.
-    pub fn backlog_rests(&self) -> bool {
-        self.state().backlog_rests(Instant::now())
     }
 
     /// When something had no room, the last time.
@@ -322,11 +276,7 @@ impl Queue {
         if let Some(fate) = fate.filter(|_| !again) {
             state.followers.tell(path, fate);
         }
-        if let Some(away) = &mut state.away
-            && away.probe.as_ref() == Some(path)
-        {
-            away.probe = None;
-        }
+        state.outage.came_back(path);
         let has_room = state.scans_waiting > 0 && state.settle.is_spacious();
         self.wake_a_reader(state);
         if has_room {
@@ -338,24 +288,12 @@ impl Queue {
     /// The database is away, or takes nothing more (`full`): holds everything back, but for one file at a
     /// time that tries again. Returns when it will.
     pub fn database_away(&self, full: bool) -> Instant {
-        let mut state = self.state();
-        let now = Instant::now();
-        let waits = match &state.away {
-            // Another file that was under way when it went.
-            Some(away) if now < away.retry_at => return away.retry_at,
-            Some(away) => away.waits + 1,
-            None => 0,
-        };
-        let (first, most) = if full { FULL } else { AWAY };
-        let wait = first.saturating_mul(1 << waits.min(10)).min(most);
-        let retry_at = now + wait;
-        state.away = Some(Away { waits, retry_at, probe: None });
-        retry_at
+        self.state().outage.note(full, Instant::now())
     }
 
     /// The database has answered.
     pub fn database_back(&self) {
-        if self.state().away.take().is_some() {
+        if self.state().outage.end() {
             self.work.notify_all();
         }
     }
