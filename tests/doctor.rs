@@ -176,6 +176,21 @@ fn entries_that_are_not_on_disk_are_cured_by_restore() {
 }
 
 #[test]
+fn a_damaged_former_content_is_named_too() {
+    let sandbox = healthy(Kind::Sqlite);
+    for content in ["one", "two"] {
+        sandbox.write("changed.jpg", content.as_bytes());
+        sandbox.ok(&["cache", "--", "changed.jpg"]);
+    }
+    assert!(deep_doctor(&sandbox).of_check("deep.verified").contains("4 payloads"));
+    sandbox.block_on(sandbox.database.run("UPDATE image_cache_history SET image_data = 'AAAA'"));
+    let examined = deep_doctor(&sandbox);
+    assert_eq!(examined.bad(), ["deep.damaged_version"]);
+    examined.assert_found("deep.damaged_version", &["changed.jpg", "present content", "backup"]);
+    sandbox.remove();
+}
+
+#[test]
 fn t34_damaged_entries_are_named_and_cured_as_it_says() {
     for kind in KINDS {
         let sandbox = healthy(kind);

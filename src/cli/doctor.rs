@@ -13,7 +13,7 @@ use crate::payload::check::Progress;
 
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Read every stored file back and verify its sha256
+    /// Read every stored file back, former contents as well, and verify its sha256
     #[arg(long)]
     deep: bool,
     /// Print the findings as JSON

@@ -20,6 +20,8 @@ pub struct Daemon {
     pub damaged_entries: u64,
     /// Entries that its own verifying has found not to be as they should, and could not mend.
     pub not_mended: u64,
+    /// Former contents that it has found damaged.
+    pub damaged_versions: u64,
     pub last_errors: Vec<LastError>,
 }
 
@@ -92,6 +94,12 @@ fn judge(daemon: &Daemon) -> Vec<Finding> {
         findings
             .push(Finding::error("daemon.verify", message).cure("imagecached verify names them"));
     }
+    if daemon.damaged_versions > 0 {
+        let contents = count(daemon.damaged_versions, "former content", "former contents");
+        let message = format!("verifying has found {contents} damaged, which cannot be given back");
+        findings
+            .push(Finding::error("daemon.verify", message).cure("imagecached verify names them"));
+    }
     for LastError { at, text } in &daemon.last_errors {
         findings.push(Finding::note("daemon.last_errors", format!("{at}: {text}")));
     }
@@ -127,6 +135,7 @@ mod tests {
             restore_stopped: None,
             damaged_entries: 0,
             not_mended: 0,
+            damaged_versions: 0,
             last_errors: Vec::new(),
         };
         assert!(!judge(&well).iter().any(Finding::is_bad));
@@ -140,6 +149,7 @@ mod tests {
             restore_stopped: Some("the disk is full".into()),
             damaged_entries: 1,
             not_mended: 2,
+            damaged_versions: 1,
             last_errors: vec![LastError { at, text: "cannot read a.jpg".into() }],
         };
         insta::assert_snapshot!(format!(
@@ -161,6 +171,8 @@ mod tests {
         ! warning  daemon.damaged        its restore has met 1 damaged entry
                                          cure: imagecached doctor --deep names them
         ✗ error    daemon.verify         verifying has found 2 entries that it could not mend
+                                         cure: imagecached verify names them
+        ✗ error    daemon.verify         verifying has found 1 former content damaged, which cannot be given back
                                          cure: imagecached verify names them
         • note     daemon.last_errors    2026-01-01T00:00:00Z: cannot read a.jpg
         ! warning  daemon.parent         its parent is sh, the container's start, which keeps the signal to end to itself: the last uploads are lost at a stop

@@ -1,4 +1,5 @@
-//! The deep look: every payload is read from the database and checked against its sha256.
+//! The deep look: every payload is read from the database and checked against its sha256, and so is what is kept of
+//! former contents.
 
 use crate::doctor::Patient;
 use crate::doctor::cache::file_is_there;
@@ -7,14 +8,17 @@ use crate::model::ByteSize;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::shell_word::shell_word;
-use crate::model::version::Shelf;
+use crate::model::version::{PastRow, Shelf};
 use crate::payload::check::{BATCH, Checker, Condition, Progress};
 use crate::payload::damage::{Damage, Reason};
-use crate::store::StoreError;
+use crate::store::{HistoryQuery, StoreError};
 use crate::uploads::UploadDir;
 
 /// As many damaged entries are named.
 const NAMED: usize = 50;
+
+/// As many former contents are listed at a time: there may be ten for each entry.
+const PAGE: u32 = 1_000;
 
 /// What the deep look has found so far.
 #[derive(Default)]
@@ -22,7 +26,8 @@ struct Found {
     sound: u64,
     bytes: u64,
     damaged: u64,
-    examples: Vec<Damage>,
+    /// Entries, and after them former ones, with what is wrong with each.
+    examples: Vec<(Shelf, Damage)>,
 }
 
 /// Reads every payload, in batches that fit into memory, and checks it.
@@ -34,8 +39,13 @@ pub async fn verify(
     let mut found = Found::default();
     let read = read_all(patient, progress, &mut found).await;
     let upload_dir = patient.upload_dir.here();
-    for damage in &found.examples {
-        tell(judge_damage(damage, file_is_there(upload_dir, &damage.path), upload_dir));
+    for (shelf, damage) in &found.examples {
+        tell(match shelf {
+            Shelf::Entries => {
+                judge_damage(damage, file_is_there(upload_dir, &damage.path), upload_dir)
+            }
+            Shelf::History => judge_former(damage),
+        });
     }
     judge(&found, read.as_ref().err()).into_iter().for_each(tell);
 }
@@ -57,25 +67,52 @@ async fn read_all(
         .await?;
     progress.add_total(plan.missing.len());
     for batch in plan.batches(BATCH.0, BATCH.1) {
-        read_batch(patient, batch, found).await?;
+        read_batch(patient, Shelf::Entries, batch, found).await?;
         progress.add_done(batch.len());
     }
-    Ok(())
+    read_former(patient, progress, found).await
+}
+
+/// Reads what is kept of former contents, a page of the list after the other.
+async fn read_former(
+    patient: &Patient,
+    progress: &Progress,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let mut query = HistoryQuery { limit: Some(PAGE), ..HistoryQuery::default() };
+    loop {
+        let page = patient.store.history(&query).await?;
+        let former = page.versions.iter().map(|version| &version.entry);
+        let missing = former
+            .filter(|entry| entry.has_data() && !is_scratch(&entry.original_path))
+            .map(|entry| Missing { id: entry.id, bytes: entry.file_size, access_is_old: false });
+        let plan = Plan { missing: missing.collect(), ..Plan::default() };
+        progress.add_total(plan.missing.len());
+        for batch in plan.batches(BATCH.0, BATCH.1) {
+            read_batch(patient, Shelf::History, batch, found).await?;
+            progress.add_done(batch.len());
+        }
+        if page.next.is_none() {
+            return Ok(());
+        }
+        query.after = page.next;
+    }
 }
 
 async fn read_batch(
     patient: &Patient,
+    shelf: Shelf,
     batch: &[Missing],
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
     let (store, remote) = (patient.store.as_ref(), patient.remote.as_ref());
     // What is in the object store is asked for elsewhere, without fetching it all.
-    let checker = Checker { store, remote, shelf: Shelf::Entries, objects: false };
+    let checker = Checker { store, remote, shelf, objects: false };
     checker
         .check(&ids, &mut |entry| match entry.condition {
             Condition::Sound => found.sound(entry.file_size),
-            Condition::Damaged(reason) => found.damaged(entry.row.id(), &entry.path, reason),
+            Condition::Damaged(reason) => found.damaged(entry.row, &entry.path, reason),
             Condition::OutOfReach(_) | Condition::Changed => {}
         })
         .await
@@ -87,10 +124,11 @@ impl Found {
         self.bytes += bytes;
     }
 
-    fn damaged(&mut self, id: i64, path: &str, reason: Reason) {
+    fn damaged(&mut self, row: PastRow, path: &str, reason: Reason) {
         self.damaged += 1;
         if self.examples.len() < NAMED {
-            self.examples.push(Damage { id, path: path.to_owned(), reason });
+            let damage = Damage { id: row.id(), path: path.to_owned(), reason };
+            self.examples.push((row.shelf(), damage));
         }
     }
 }
@@ -110,6 +148,15 @@ fn judge_damage(damage: &Damage, file_is_there: bool, upload_dir: Option<&Upload
         "no file of it is on disk here: restore a backup of the database, or put the file into \
          {place} if anybody has it; where the picture is lost: DELETE FROM image_cache WHERE id = {id};"
     ))
+}
+
+fn judge_former(Damage { id, path, reason }: &Damage) -> Finding {
+    let message =
+        format!("{path:?} (version {id}): {reason}; this former content cannot be given back");
+    Finding::error("deep.damaged_version", message).cure(
+        "the disk cannot mend it, since it has the present content: restore a backup of the database if anybody \
+         needs the former one; else do nothing, it is forgotten when its time has come",
+    )
 }
 
 fn judge(found: &Found, error: Option<&StoreError>) -> Vec<Finding> {
@@ -143,10 +190,13 @@ mod tests {
         let damage = Damage { id: 7, path: "my cat.jpg".into(), reason: Reason::NoData };
         let mut found = Found { sound: 2, bytes: 20, ..Found::default() };
         for id in 0..52 {
-            found.damaged(id, "a.jpg", Reason::Chunk(3));
+            found.damaged(PastRow::Entry(id), "a.jpg", Reason::Chunk(3));
         }
-        let mut findings =
-            vec![judge_damage(&damage, true, None), judge_damage(&damage, false, None)];
+        let mut findings = vec![
+            judge_damage(&damage, true, None),
+            judge_damage(&damage, false, None),
+            judge_former(&damage),
+        ];
         findings.extend(judge(&found, None));
         let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(texts.join("\n"), @r#"
@@ -154,6 +204,8 @@ mod tests {
                                          cure: its file is on disk: imagecached cache -- 'my cat.jpg'
         ✗ error    deep.damaged          "my cat.jpg" (entry 7): the entry has no data
                                          cure: no file of it is on disk here: restore a backup of the database, or put the file into the upload directory if anybody has it; where the picture is lost: DELETE FROM image_cache WHERE id = 7;
+        ✗ error    deep.damaged_version  "my cat.jpg" (version 7): the entry has no data; this former content cannot be given back
+                                         cure: the disk cannot mend it, since it has the present content: restore a backup of the database if anybody needs the former one; else do nothing, it is forgotten when its time has come
         ✗ error    deep.damaged          2 more entries are damaged, and not named here
                                          cure: cure these first, then look again
         ✓ ok       deep.verified         2 payloads are sound (20 B)
