@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::capture::Options;
+use crate::capture::{Capture, Options};
 use crate::cleanup::Keeping;
 use crate::cli::exit::Failure;
 use crate::daemon::State;
 use crate::doctor::{self, Patient, Place};
+use crate::model::Index;
 use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::recent_lines::RecentLines;
@@ -165,7 +166,8 @@ impl Context {
                 restore_finished: state.restore_finished,
                 restore_stopped: state.restore_stopped,
                 damaged_entries: state.damaged_entries,
-                not_mended: state.verify.map_or(0, |verify| verify.not_mended),
+                not_mended: state.verify.as_ref().map_or(0, |verify| verify.not_mended),
+                damaged_versions: state.verify.map_or(0, |verify| verify.damaged_versions),
                 last_errors: state.last_errors,
             }),
         }
@@ -193,6 +195,18 @@ impl Context {
             readers: settings.readers as usize,
             writers: settings.database_connections as usize,
         }
+    }
+
+    /// A capture that knows of no entry, and so reads every file that it is told of.
+    pub fn capture(&self, upload_dir: &UploadDir) -> Result<Capture, Failure> {
+        Ok(Capture::start(
+            upload_dir.clone(),
+            self.store.clone(),
+            self.objects.clone(),
+            self.capture_options(),
+            Index::default(),
+            self.health.clone(),
+        )?)
     }
 
     /// A restore into this directory, of which nobody else need know.

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::capture::{Capture, Deadline};
+use crate::capture::Deadline;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, progress};
+use crate::model::ByteSize;
 use crate::model::names::Names;
 use crate::model::version::{PastRow, Shelf};
-use crate::model::{ByteSize, Index};
 use crate::payload::check::Progress;
 use crate::uploads::UploadDir;
 use crate::verify::{Former, Mender, Report, Sample, Selection, Told, Verifying};
@@ -66,7 +66,7 @@ impl Verify {
         let upload_dir = if self.no_disk { None } else { upload_dir_here(context)? };
         context.ready_store().await?;
         let mends = upload_dir.clone().filter(|_| !self.dry_run);
-        let capture = mends.as_ref().map(|dir| start_capture(context, dir)).transpose()?;
+        let capture = mends.as_ref().map(|dir| context.capture(dir)).transpose()?;
         let mender = capture.as_ref().zip(mends).map(|(capture, upload_dir)| Mender {
             scanner: capture.scanner(),
             restoring: Some(context.restoring(upload_dir)),
@@ -153,18 +153,6 @@ fn upload_dir_here(context: &Context) -> Result<Option<UploadDir>, Failure> {
     }
 }
 
-/// What stores files again. It knows of no entry, and so reads every file that it is told of.
-fn start_capture(context: &Context, upload_dir: &UploadDir) -> Result<Capture, Failure> {
-    Ok(Capture::start(
-        upload_dir.clone(),
-        context.store.clone(),
-        context.objects.clone(),
-        context.capture_options(),
-        Index::default(),
-        context.health.clone(),
-    )?)
-}
-
 fn print(report: &Report, named: &[Told], unnamed: u64, dry_run: bool) -> Result<(), Failure> {
     for told in named {
         let row = match told.row {
@@ -187,19 +175,19 @@ fn print(report: &Report, named: &[Told], unnamed: u64, dry_run: bool) -> Result
         false => format!("{} mended", report.mended()),
     };
     let not_mended = report.not_mended() - if dry_run { report.mendable } else { 0 };
-    output::line(&format!(
+    let mut sum = format!(
         "{verified} verified ({}), {mended}, {not_mended} not mended, {out_of_reach} out of reach, \
          {left_out} without data, {changed} changed meanwhile",
         ByteSize(*bytes)
-    ))?;
+    );
     let Former { verified, bytes, damaged, out_of_reach, .. } = report.former;
     if verified > 0 {
-        output::line(&format!(
-            "{verified} former contents ({}), {damaged} damaged, {out_of_reach} out of reach",
-            ByteSize(bytes)
-        ))?;
+        let bytes = ByteSize(bytes);
+        sum += &format!(
+            "; {verified} former contents ({bytes}), {damaged} damaged, {out_of_reach} out of reach"
+        );
     }
-    Ok(())
+    output::line(&sum)
 }
 
 fn as_json(report: &Report, named: &[Told], unnamed: u64, stopped: Option<String>) -> Value {

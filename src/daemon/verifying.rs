@@ -187,14 +187,23 @@ impl Rounds {
             return;
         }
         self.round.named += 1;
-        if is_former {
-            let reason = text;
-            tracing::warn!(event = "version_damaged", path, id, reason, "cannot be given back");
-            return;
-        }
         let cure = told.cure.as_deref().unwrap_or_default();
-        tracing::error!(event = "verify_found", path, id, what, reason = text, cure, "NOT MENDED");
-        self.parts.context.health.note_error(now(), format!("{path}: {text}"));
+        let whose = if is_former {
+            tracing::error!(event = "version_damaged", path, id, reason = text, cure, "NOT MENDED");
+            format!("a former content of {path}")
+        } else {
+            tracing::error!(
+                event = "verify_found",
+                path,
+                id,
+                what,
+                reason = text,
+                cure,
+                "NOT MENDED"
+            );
+            path.clone()
+        };
+        self.parts.context.health.note_error(now(), format!("{whose}: {text}"));
     }
 
     /// Ends a round: what was found before it and not in it is gone.

@@ -1,8 +1,8 @@
 //! Former contents: what is kept to take a change or a delete back has to be sound as well.
 //!
-//! Their payloads are read as those of entries are. There is nothing on disk to compare them with, and nobody
-//! who could mend one; so what is damaged is told and counted, and that is all: whoever asks for it gets no
-//! wrong bytes (they are checked then as well), and it is forgotten when its time has come.
+//! Their payloads are read as those of entries are. The disk has the present content and not the former one, so
+//! that nobody here can mend one: what is damaged is told and counted as a damaged entry is, whoever asks for it gets
+//! no wrong bytes (they are checked then as well), and it is forgotten when its time has come.
 
 use crate::model::places::Place;
 use crate::model::scratch::is_scratch;
@@ -14,6 +14,10 @@ use crate::verify::{Chosen, Selection, Tell, Told, Verifying};
 
 /// As many former contents are listed at a time: there may be ten for each entry.
 const PAGE: u32 = 1_000;
+
+/// What a person can do about a damaged one.
+const CURE: &str = "the disk cannot mend it, since it has the present content: restore a backup of the database if \
+                    anybody needs the former one; else do nothing, it is forgotten when its time has come";
 
 /// What was found among former contents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,18 +57,19 @@ impl Former {
             Condition::Damaged(Reason::NoData) if !is_kept => None,
             Condition::Damaged(reason) => {
                 self.damaged += 1;
-                Some(("damaged", format!("{reason}; it cannot be given back any more")))
+                Some(("damaged", format!("{reason}; it cannot be given back any more"), Some(CURE)))
             }
             Condition::OutOfReach(why) => {
                 self.out_of_reach += 1;
-                Some(("out_of_reach", why))
+                Some(("out_of_reach", why, None))
             }
         };
         self.verified += 1;
         self.bytes += version.file_size;
-        if let Some((what, text)) = told {
+        if let Some((what, text, cure)) = told {
             let Checked { row, path, .. } = version;
-            tell(Told { row, path, what, text, cure: None, mended: false });
+            let cure = cure.map(str::to_owned);
+            tell(Told { row, path, what, text, cure, mended: false });
         }
     }
 }

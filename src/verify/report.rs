@@ -66,11 +66,12 @@ impl Report {
         self.damaged + self.missing + self.not_stored + self.differs + self.mendable
     }
 
-    /// Whether every entry that was looked at is as it should be by now. A former content that is damaged takes
-    /// nothing from the files, and nobody can do anything about it.
+    /// Whether everything that was looked at is as it should be by now, former contents too: whoever counts on
+    /// taking a change back has to hear that it cannot be done.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.not_mended() == 0 && self.out_of_reach == 0
+        let former = &self.former;
+        self.not_mended() + self.out_of_reach + former.damaged + former.out_of_reach == 0
     }
 
     /// Adds what came of other entries.

@@ -69,7 +69,7 @@ fn damaged_ones_are_told(kind: Kind) {
         damage(&sandbox, &objects, place, versions(&sandbox, &path(place))[0]);
     }
     // The files are as safe as before, and nothing can be mended.
-    let told = verify(&sandbox, &remote, 0);
+    let told = verify(&sandbox, &remote, 6);
     let found = &told["versions"];
     assert_eq!((&found["verified"], &found["damaged"]), (&6.into(), &3.into()), "{kind:?}: {told}");
     assert_eq!((&told["mended"], &told["findings"]), (&0.into(), &Value::Array(vec![])), "{told}");
@@ -85,11 +85,14 @@ fn damaged_ones_are_told(kind: Kind) {
         };
         assert_eq!(get(damaged).status.code(), Some(5), "{kind:?}, {place}");
         assert_eq!(get(sound).status.code(), Some(0), "{kind:?}, {place}");
-        let only = verify(&sandbox, &[&remote[..], &["--", &path(place)]].concat(), 0);
+        let only = verify(&sandbox, &[&remote[..], &["--", &path(place)]].concat(), 6);
         assert_eq!(only["versions"]["verified"], 2, "{only}");
     }
-    let text = sandbox.ok(&[&["verify"], &remote[..]].concat());
-    assert!(text.contains("6 former contents") && text.contains(", 3 damaged, "), "{text}");
+    let output = sandbox.output(&[&["verify"], &remote[..]].concat());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let last = text.lines().last().expect("a line");
+    assert!(last.contains("6 former contents") && last.contains(", 3 damaged, "), "{text}");
+    assert!(text.contains("cure: the disk cannot mend it"), "{text}");
     sandbox.remove();
 }
 
@@ -123,6 +126,9 @@ fn the_daemon_finds_them_by_itself() {
     };
     wait_until("it is found", || status()["damaged_versions"] == 1);
     assert_eq!(status()["not_mended"], 0);
+    let doctor = sandbox.output(&["doctor"]);
+    let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(told.contains("1 former content damaged"), "{told}");
     sandbox.sql("DELETE FROM image_cache_history");
     wait_until("it is forgotten", || status()["damaged_versions"] == 0);
     let (_, log) = daemon.stop();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::http::{GuardState, Site};
-use crate::model::health::Watcher;
+use crate::model::health::{Verified, Watcher};
 
 use super::language::Language;
 use super::message::Tone;
@@ -40,8 +40,8 @@ impl Status {
         let state = site.guard.as_ref().map(|guard| guard.state());
         let away = site.health.database_away().is_some() || database.is_some();
         let text = language.texts();
-        let damaged = site.health.verified().map_or(0, |verified| verified.not_mended);
-        let (tone, sentence, detail) = judge(state.as_ref(), away, damaged, language);
+        let verified = site.health.verified().unwrap_or_default();
+        let (tone, sentence, detail) = judge(state.as_ref(), away, &verified, language);
         let (watcher_tone, watcher, reason) = match site.health.watcher() {
             _ if state.is_none() => (Tone::Calm, text.watcher_none, String::new()),
             Watcher::Off => (Tone::Calm, text.watcher_off, String::new()),
@@ -74,7 +74,7 @@ impl Status {
 fn judge(
     state: Option<&GuardState>,
     away: bool,
-    damaged: u64,
+    verified: &Verified,
     language: Language,
 ) -> (Tone, String, String) {
     let text = language.texts();
@@ -91,8 +91,12 @@ fn judge(
     match (away, unsaved, state.oldest_unsaved) {
         (true, 0, _) => (Tone::Warning, text.database_away.into(), text.database_away_idle.into()),
         (true, _, _) => (Tone::Bad, (text.not_safe_away)(unsaved), text.do_not_stop.into()),
-        (false, 0, _) if damaged > 0 => {
-            (Tone::Warning, (text.not_mended)(damaged), text.not_mended_detail.into())
+        (false, 0, _) if verified.not_mended > 0 => {
+            (Tone::Warning, (text.not_mended)(verified.not_mended), text.not_mended_detail.into())
+        }
+        (false, 0, _) if verified.damaged_versions > 0 => {
+            let sentence = (text.versions_damaged)(verified.damaged_versions);
+            (Tone::Warning, sentence, text.versions_damaged_detail.into())
         }
         (false, 0, _) => (Tone::Good, text.all_safe.into(), text.all_safe_detail.into()),
         (false, _, Some(oldest)) if oldest > LONG => (Tone::Warning, (text.late)(unsaved), waits),
@@ -111,11 +115,12 @@ mod tests {
             oldest_unsaved: (unsaved > 0).then(|| Duration::from_secs(seconds)),
             ..GuardState::default()
         };
-        let damaged = |state: Option<GuardState>, away, damaged| {
-            let (tone, sentence, detail) = judge(state.as_ref(), away, damaged, Language::English);
+        let damaged = |state: Option<GuardState>, away, (not_mended, damaged_versions)| {
+            let found = Verified { not_mended, damaged_versions, ..Verified::default() };
+            let (tone, sentence, detail) = judge(state.as_ref(), away, &found, Language::English);
             format!("{}: {sentence} | {detail}", tone.as_str()).replace('\u{a0}', " ")
         };
-        let english = |state, away| damaged(state, away, 0);
+        let english = |state, away| damaged(state, away, (0, 0));
         let all = [
             english(Some(state(0, 0)), false),
             english(Some(state(1, 2)), false),
@@ -124,7 +129,8 @@ mod tests {
             english(Some(state(1, 5)), true),
             english(None, false),
             english(None, true),
-            damaged(Some(state(0, 0)), false, 2),
+            damaged(Some(state(0, 0)), false, (2, 1)),
+            damaged(Some(state(0, 0)), false, (0, 1)),
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"
         good: Everything is safe | Every upload that was seen is in the database.
@@ -135,6 +141,7 @@ mod tests {
         calm: This is a look into the database | This process has no upload directory. Whether every upload is safe is known to the one beside the app.
         bad: The database is away | There is nothing to show before it is back.
         warning: 2 stored files are damaged, or are not those on disk | Verifying could not mend it. The command "imagecached verify" names what is wrong, and what to do.
+        warning: 1 earlier content is damaged | The present files are safe; this one cannot be given back. The command "imagecached verify" names it.
         "#);
     }
 }

@@ -79,6 +79,11 @@ pub static ENGLISH: Texts = Texts {
         ),
     },
     not_mended_detail: "Verifying could not mend it. The command \"imagecached verify\" names what is wrong, and what to do.",
+    versions_damaged: |contents| match contents {
+        1 => "1 earlier content is damaged".into(),
+        _ => format!("{} are damaged", count(contents, "earlier content", "earlier contents")),
+    },
+    versions_damaged_detail: "The present files are safe; this one cannot be given back. The command \"imagecached verify\" names it.",
     database_away: "The database is away",
     database_away_idle: "Nothing waits for it now. New uploads stay on the disk until it is back.",
     database_away_here: "There is nothing to show before it is back.",
@@ -268,6 +273,14 @@ pub static ENGLISH: Texts = Texts {
     why_deleted: "the app deleted it",
     why_removed: "it was removed here, or by a cleanup",
     download_version: |when| format!("Download the content that ended {when}"),
+    revert: "Make it present",
+    revert_to: |when| format!("Make the content that ended {when} the present one"),
+    revert_title: "Make this earlier content the present one?",
+    revert_explained: "It takes the place of the file on the disk, whole and at once, and is stored. What the path \
+                       has now is stored first and becomes an earlier content, which can be made present in \
+                       the same way for as long as it is kept.",
+    revert_button: "Make it the present content",
+    reverted: "The earlier content is the present one, on the disk and in the database.",
     trash_explained: "What was deleted is kept here for a time; then it goes for good.",
     trash_when: "Deleted",
     trash_how: "How",
