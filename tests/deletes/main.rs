@@ -8,6 +8,7 @@ mod brake;
 mod by_hand;
 mod deleted;
 mod kept;
+mod overflow;
 
 use std::collections::BTreeMap;
 
