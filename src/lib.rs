@@ -17,6 +17,7 @@ pub mod process;
 pub mod relocation;
 pub mod remote;
 pub mod restore;
+pub mod revert;
 pub mod self_test;
 pub mod settings;
 pub mod store;

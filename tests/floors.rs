@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of `src/`, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("model", &[]),
     // Edges: each alone with its own part of the world.
     ("uploads", &["model"]),
@@ -23,7 +23,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("cleanup", &["model", "uploads", "store", "remote"]),
     // What it follows, capture hears.
     ("deletes", &["model", "uploads", "store", "capture"]),
-    // It mends as the two do that it uses.
+    // These two store and write as the two do that they use.
+    ("revert", &["model", "uploads", "store", "payload", "capture", "restore"]),
     ("verify", &["model", "uploads", "store", "remote", "payload", "capture", "restore"]),
     // These two look at what the other flows do.
     (
@@ -39,7 +40,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
         "http",
         &[
             "model", "uploads", "store", "remote", "settings", "payload", "objects", "restore",
-            "cleanup", "doctor",
+            "revert", "cleanup", "doctor",
         ],
     ),
     // Wiring.

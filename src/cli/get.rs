@@ -75,11 +75,9 @@ impl Get {
             let timeline = store.timeline(path).await?;
             let wanted = PastRow::Version(number);
             let found = timeline.contents.iter().find(|content| content.row == wanted);
-            return found.map(of).ok_or_else(|| {
-                Failure::other(format!(
-                    "{path} has no version {number}; `imagecached versions {path}` shows those that are kept"
-                ))
-            });
+            return found
+                .map(of)
+                .ok_or_else(|| Failure::other(past_time::no_version(path, number)));
         }
         if let Some(time) = self.as_of {
             let timeline = store.timeline(path).await?;

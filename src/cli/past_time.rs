@@ -12,6 +12,13 @@ pub fn parse(text: &str) -> Result<Timestamp, MomentError> {
     moment::parse(text, Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)))
 }
 
+/// That a path has no version of this number.
+pub fn no_version(path: &UploadPath, number: i64) -> String {
+    format!(
+        "{path} has no version {number}; `imagecached versions {path}` shows those that are kept"
+    )
+}
+
 /// For people: nothing is kept of a path.
 pub fn never_stored(path: &UploadPath) -> String {
     format!(

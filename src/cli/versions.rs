@@ -1,22 +1,32 @@
-//! `versions PATH`: what a path has, and what is kept of what it had.
+//! `versions PATH`: what a path has, and what is kept of what it had; with `--restore`, what it is to have again.
+
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::capture::Deadline;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, past_time};
 use crate::model::version::PastRow;
 use crate::model::{ByteSize, UploadPath};
+use crate::revert::{Revert, RevertError};
 use crate::store::Content;
 
 /// As many digits of a sha256 tell contents of one path apart.
 const DIGITS: usize = 12;
 
+/// What stores has so long to end when everything is done: it has nothing left to do.
+const END: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Args)]
 pub struct Versions {
     /// Upload path of the file
     path: String,
+    /// Make the former content of this number the present one: it takes the place of the file, which is stored first
+    #[arg(long, value_name = "NUMBER")]
+    restore: Option<i64>,
     /// Print the contents as JSON
     #[arg(long)]
     json: bool,
@@ -27,6 +37,13 @@ impl Versions {
         let path = UploadPath::parse(&self.path)
             .map_err(|why| Failure::usage(format!("{}: {why}", self.path)))?;
         context.ready_store().await?;
+        if let Some(version) = self.restore {
+            revert(context, &path, version).await?;
+            if !self.json {
+                output::line(&format!("{path}: the version {version} is the present content"))?;
+                return Ok(Exit::Done);
+            }
+        }
         let contents = context.store.timeline(&path).await?.contents;
         if contents.is_empty() {
             return Err(Failure::other(past_time::never_stored(&path)));
@@ -39,6 +56,24 @@ impl Versions {
             output::line(&line(content))?;
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Makes a former content the present one, on disk and in the cache.
+async fn revert(context: &Context, path: &UploadPath, version: i64) -> Result<(), Failure> {
+    let upload_dir = context.upload_dir()?;
+    let capture = context.capture(&upload_dir)?;
+    let revert = Revert { restoring: context.restoring(upload_dir), scanner: capture.scanner() };
+    let done = revert.act(path, version).await;
+    // What could not be stored is told by the error.
+    let _ = capture.drain(&Deadline::at(Instant::now() + END)).await;
+    match done {
+        Ok(_) => Ok(()),
+        Err(RevertError::Store(error)) => Err(error.into()),
+        Err(RevertError::NotKept { .. }) => {
+            Err(Failure::other(past_time::no_version(path, version)))
+        }
+        Err(error) => Err(Failure { exit: Exit::Incomplete, message: error.to_string() }),
     }
 }
 

@@ -10,8 +10,9 @@ use crate::capture;
 use crate::daemon::Parts;
 use crate::daemon::unfinished::Unfinished;
 use crate::http::{Flushed, Guard, GuardState, Restored, Tally};
-use crate::model::UploadPath;
 use crate::model::plan::{Missing, Plan};
+use crate::model::{Entry, UploadPath};
+use crate::revert::{Revert, RevertError};
 use crate::uploads::UploadDir;
 
 /// How long a call waits for a database that is away.
@@ -76,6 +77,15 @@ impl Guard for Guarding {
     async fn restore(&self, ids: Option<&[i64]>) -> Result<Restored, String> {
         let ids = ids.map(<[i64]>::to_vec);
         self.there(|parts| async move { parts.restore_for(ids.as_deref()).await }).await
+    }
+
+    async fn revert(&self, path: &UploadPath, version: i64) -> Result<Entry, RevertError> {
+        let path = path.clone();
+        self.there(move |parts| async move {
+            let (restoring, scanner) = (parts.restoring(), parts.scanner.clone());
+            Revert { restoring, scanner }.act(&path, version).await
+        })
+        .await
     }
 
     async fn flush(&self, limit: Duration) -> Flushed {

@@ -9,10 +9,11 @@ use crate::cleanup::Keeping;
 use crate::doctor::Patient;
 use crate::http::figures::Figures;
 use crate::http::gate::Gate;
-use crate::model::UploadPath;
 use crate::model::health::Health;
+use crate::model::{Entry, UploadPath};
 use crate::objects::Objects;
 use crate::remote::Remote;
+use crate::revert::RevertError;
 use crate::store::Store;
 use crate::uploads::UploadDir;
 
@@ -62,6 +63,12 @@ pub trait Guard: Send + Sync {
     /// # Errors
     /// For people: why no plan could be made.
     async fn restore(&self, ids: Option<&[i64]>) -> Result<Restored, String>;
+
+    /// Makes a version the present content of its path; the entry that has it now.
+    ///
+    /// # Errors
+    /// See [`RevertError`].
+    async fn revert(&self, path: &UploadPath, version: i64) -> Result<Entry, RevertError>;
 
     /// Waits until every file that was closed before this call is safe, at most for `limit`.
     async fn flush(&self, limit: Duration) -> Flushed;

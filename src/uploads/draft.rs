@@ -30,11 +30,11 @@ pub enum Published {
 /// An unfinished file. Dropped without being published, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
-    directory: Arc<OwnedFd>,
-    name: String,
-    file: File,
+    pub(super) directory: Arc<OwnedFd>,
+    pub(super) name: String,
+    pub(super) file: File,
     /// The hidden name, while there is one.
-    temporary: Option<String>,
+    pub(super) temporary: Option<String>,
     named_drafts: Arc<AtomicBool>,
 }
 
@@ -86,17 +86,9 @@ impl Draft {
     /// [`PlaceError::Full`] or [`PlaceError::Io`]; nothing is left behind. Trying again may help:
     /// a placer learns from an error what the file system cannot do.
     pub fn publish(mut self, mtime_ns: i64, mode: u32) -> Result<Published, PlaceError> {
-        fchmod(&self.file, Mode::from(mode & MODE_MASK))
-            .map_err(PlaceError::while_trying("set the file's rights"))?;
-        let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-        let last_modification = Timespec {
-            tv_sec: mtime_ns.div_euclid(1_000_000_000),
-            tv_nsec: mtime_ns.rem_euclid(1_000_000_000),
-        };
-        futimens(&self.file, &Timestamps { last_access, last_modification })
-            .map_err(PlaceError::while_trying("set the file's time"))?;
+        self.dress(mtime_ns, mode)?;
         let named = match self.temporary.take() {
-            None => self.link_nameless(),
+            None => self.link_nameless(&self.name),
             Some(temporary) => {
                 let named = self.rename_from(&temporary);
                 if !matches!(named, Ok(Named::Moved)) {
@@ -111,20 +103,37 @@ impl Draft {
             Err(Errno::EXIST) => return Ok(Published::Exists),
             Err(error) => return Err(PlaceError::while_trying("give the file its name")(error)),
         }
-        // After the last change of the inode, so that the ctime is the one a scan will see.
+        Ok(Published::Placed(self.look()?))
+    }
+
+    /// How it looks. After the last change of the inode the ctime is the one that a scan will see.
+    pub(super) fn look(&self) -> Result<FileStat, PlaceError> {
         let stat = fstat(&self.file).map_err(PlaceError::while_trying("look at the new file"))?;
-        Ok(Published::Placed(file_stat(&stat)))
+        Ok(file_stat(&stat))
+    }
+
+    /// Gives the file its time and its rights.
+    pub(super) fn dress(&self, mtime_ns: i64, mode: u32) -> Result<(), PlaceError> {
+        fchmod(&self.file, Mode::from(mode & MODE_MASK))
+            .map_err(PlaceError::while_trying("set the file's rights"))?;
+        let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let last_modification = Timespec {
+            tv_sec: mtime_ns.div_euclid(1_000_000_000),
+            tv_nsec: mtime_ns.rem_euclid(1_000_000_000),
+        };
+        futimens(&self.file, &Timestamps { last_access, last_modification })
+            .map_err(PlaceError::while_trying("set the file's time"))
     }
 
     /// Gives a file without a name its first one. Fails with `EXIST` when the name is taken.
-    fn link_nameless(&self) -> Result<Named, Errno> {
+    pub(super) fn link_nameless(&self, name: &str) -> Result<Named, Errno> {
         let dir = &self.directory;
-        let linked = match linkat(&self.file, "", dir, &self.name, AtFlags::EMPTY_PATH) {
+        let linked = match linkat(&self.file, "", dir, name, AtFlags::EMPTY_PATH) {
             // Before Linux 6.10 only a privileged program may name a file by its descriptor alone;
             // through /proc any program may.
             Err(Errno::NOENT) => {
                 let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-                linkat(CWD, link, dir, &self.name, AtFlags::SYMLINK_FOLLOW)
+                linkat(CWD, link, dir, name, AtFlags::SYMLINK_FOLLOW)
             }
             linked => linked,
         };
@@ -160,7 +169,7 @@ impl Drop for Draft {
 }
 
 /// How a file came to its name.
-enum Named {
+pub(super) enum Named {
     /// The hidden name is gone with it.
     Moved,
     /// A hidden name, if there was one, is still there.

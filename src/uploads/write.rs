@@ -98,14 +98,7 @@ impl Placer {
     /// [`PlaceError::Exists`] and [`PlaceError::Escapes`] concern this path only. Nothing is left
     /// behind on any error but directories.
     pub fn draft(&mut self, path: &UploadPath) -> Result<Draft, PlaceError> {
-        let directory = match self.last.1.upgrade() {
-            Some(directory) if self.last.0 == path.parent() => directory,
-            _ => {
-                let directory = Arc::new(self.directory(path)?);
-                self.last = (path.parent().to_owned(), Arc::downgrade(&directory));
-                directory
-            }
-        };
+        let directory = self.directory_of(path)?;
         match statat(&directory, path.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => {}
             Ok(stat) => {
@@ -119,6 +112,15 @@ impl Placer {
         Draft::begin(directory, path.file_name(), &self.named_drafts)
     }
 
+    /// As [`Placer::draft`], of a file that is to take the place of the one of that name: with [`Draft::replace`].
+    ///
+    /// # Errors
+    /// As [`Placer::draft`], but for [`PlaceError::Exists`].
+    pub fn replacement(&mut self, path: &UploadPath) -> Result<Draft, PlaceError> {
+        let directory = self.directory_of(path)?;
+        Draft::begin(directory, path.file_name(), &self.named_drafts)
+    }
+
     /// Brings everything that was written to the root's file system onto the disk (`syncfs`): one
     /// call after many files costs a tiny part of one `fsync` each.
     ///
@@ -128,6 +130,18 @@ impl Placer {
         // `syncfs` does not take the kind of descriptor that paths are resolved from.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(syncfs(openat(self.root.fd(), ".", flags, Mode::empty())?)?)
+    }
+
+    /// The directory of a file, made when missing; the one of the last draft as long as that is under way.
+    fn directory_of(&mut self, path: &UploadPath) -> Result<Arc<OwnedFd>, PlaceError> {
+        if let Some(directory) = self.last.1.upgrade()
+            && self.last.0 == path.parent()
+        {
+            return Ok(directory);
+        }
+        let directory = Arc::new(self.directory(path)?);
+        self.last = (path.parent().to_owned(), Arc::downgrade(&directory));
+        Ok(directory)
     }
 
     /// The directory of a file, made when missing.

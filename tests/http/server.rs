@@ -11,13 +11,14 @@ pub const TOKEN: &str = "correct-horse-battery";
 pub const PREFIX: &str = "/partners/image-cache";
 
 /// Calls that change something, method and path below [`PREFIX`].
-pub const CHANGES: [&str; 6] = [
+pub const CHANGES: [&str; 7] = [
     "POST cache-all/",
     "POST restore/",
     "POST cleanup/",
     "POST flush/",
     "DELETE entries/1/",
     "POST entries/1/restore/",
+    "POST entries/1/versions/1/restore/",
 ];
 
 /// Longer than anything takes that is not broken.

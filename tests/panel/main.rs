@@ -31,6 +31,11 @@ fn one_entry_is_verified_and_shown() {
 }
 
 #[test]
+fn a_former_content_is_made_the_present_one() {
+    Shop::open(Kind::Sqlite).visit("make_a_former_content_present");
+}
+
+#[test]
 fn the_trash_gives_back_and_forgets() {
     let shop = Shop::open(Kind::Postgres);
     shop.trash(&[shop::LOST, shop::OLD, shop::DAMAGED]);

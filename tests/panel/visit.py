@@ -222,6 +222,43 @@ def work_with_one_entry(browser):
         expect(note(page)).to_contain_text("sound")
 
 
+def make_a_former_content_present(browser):
+    with visitor(browser, java_script_enabled=False) as page:
+        log_in(page)
+        open_entry(page, "oak-chair-1")
+        entry = page.url
+        file = UPLOADS / page.locator("dl.details bdi").first.inner_text()
+        picture = file.read_bytes()
+        file.write_text("written over the picture by mistake\n")
+        while page.locator("#versions").count() == 0:
+            page.wait_for_timeout(100)
+            page.goto(entry)
+        # Asking first, and a way back.
+        to_the_picture = page.get_by_role("link", name=re.compile("^Make the content that ended"))
+        to_the_picture.click()
+        asking = page.url
+        expect(page.get_by_role("heading", level=1)).to_have_text("Make this earlier content the present one?")
+        page.get_by_role("link", name="Cancel").click()
+        expect(page).to_have_url(entry)
+        to_the_picture.click()
+        page.get_by_role("button", name="Make it the present content").click()
+        expect(note(page)).to_contain_text("is the present one")
+        expect(page).to_have_url(entry)
+        assert file.read_bytes() == picture
+        expect(to_the_picture).to_have_count(2)
+    axe = Axe()
+    for language, locale in LANGUAGES.items():
+        with visitor(browser, locale=locale) as page:
+            log_in(page)
+            for name, address in {"versions": entry, "revert": asking}.items():
+                assert page.goto(address).status == 200
+                look(page, axe, f"{name}-{language}", language)
+    with visitor(browser, expected=["401 (Unauthorized)"]) as page:
+        assert page.goto(asking).status == 200
+        expect(page.get_by_role("link", name="Log in to change anything")).to_be_visible()
+        assert page.request.post(asking, form={}, max_redirects=0).status in (401, 403)
+
+
 def work_with_the_trash(browser):
     with visitor(browser) as page:
         log_in(page)

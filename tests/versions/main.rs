@@ -14,5 +14,6 @@ mod web;
 
 mod damage;
 mod past_state;
+mod present;
 mod single;
 mod story;

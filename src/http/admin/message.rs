@@ -34,6 +34,8 @@ pub enum Message {
         left: u64,
     },
     Forgotten(u64),
+    /// A former content is the present one.
+    Reverted,
     /// The bytes have the sha256 that the entry says.
     Sound,
     /// The doctor has looked.
@@ -79,6 +81,7 @@ impl Message {
             Self::Cleaned(count) => format!("cleaned.{count}"),
             Self::GivenBack { given, left } => format!("given.{given}.{left}"),
             Self::Forgotten(count) => format!("forgotten.{count}"),
+            Self::Reverted => "reverted".into(),
             Self::Sound => "sound".into(),
             Self::Examined => "examined".into(),
         }
@@ -104,6 +107,7 @@ impl Message {
             ("cleaned", &[count]) => Self::Cleaned(count),
             ("given", &[given, left]) => Self::GivenBack { given, left },
             ("forgotten", &[count]) => Self::Forgotten(count),
+            ("reverted", []) => Self::Reverted,
             ("sound", []) => Self::Sound,
             ("examined", []) => Self::Examined,
             _ => return None,
@@ -140,6 +144,7 @@ impl Message {
             Self::Cleaned(count) => (text.cleaned)(count),
             Self::GivenBack { given, left } => (text.given_back)(given, left),
             Self::Forgotten(count) => (text.forgotten)(count),
+            Self::Reverted => text.reverted.into(),
             Self::Sound => text.sound.into(),
             Self::Examined => text.examined.into(),
         }

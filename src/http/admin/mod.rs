@@ -22,6 +22,7 @@ mod overview;
 mod plot;
 mod query;
 mod question;
+mod revert;
 mod selection;
 mod status;
 mod text;
@@ -61,6 +62,10 @@ pub fn pages(site: Arc<Site>) -> Router {
         .route("/admin/entries/selected/", get(selection::confirm).post(selection::carry_out))
         .route("/admin/entries/{id}/", get(entry::page))
         .route("/admin/entries/{id}/verify", post(entry::verify))
+        .route(
+            "/admin/entries/{id}/versions/{version}/restore",
+            get(revert::confirm).post(revert::carry_out),
+        )
         .route("/admin/trash/", get(trash::page))
         .route("/admin/trash/selected/", get(trash::confirm).post(trash::carry_out))
         .route("/admin/cleanup/", get(cleanup::page).post(cleanup::carry_out))

@@ -1,5 +1,6 @@
 //! What a call is asked: its path and its query, checked. What cannot be used is told as a problem.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -33,18 +34,38 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) =
-            Path::<String>::from_request_parts(parts, state).await.map_err(|refused| {
-                Problem::bad_request(format!("this path: {}", refused.body_text()))
-            })?;
-        match text.parse() {
-            Ok(id) => Ok(Self(id)),
-            Err(why) => {
-                let shown: String = text.chars().take(40).collect();
-                Err(Problem::bad_request(format!("{shown:?} is no id of an entry: {why}")))
-            }
-        }
+        let Path(text) = of_path::<String, S>(parts, state).await?;
+        Ok(Self(number(&text, "an entry")?))
     }
+}
+
+/// The entry that the path names, and the version of its path.
+pub struct Ids(pub i64, pub i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((entry, version)) = of_path::<(String, String), S>(parts, state).await?;
+        Ok(Self(number(&entry, "an entry")?, number(&version, "a version")?))
+    }
+}
+
+async fn of_path<T, S>(parts: &mut Parts, state: &S) -> Result<Path<T>, Problem>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    let refuse = |refused: PathRejection| format!("this path: {}", refused.body_text());
+    let read = Path::from_request_parts(parts, state).await;
+    read.map_err(|refused| Problem::bad_request(refuse(refused)))
+}
+
+fn number(text: &str, whose: &str) -> Result<i64, Problem> {
+    text.parse().map_err(|why| {
+        let shown: String = text.chars().take(40).collect();
+        Problem::bad_request(format!("{shown:?} is no id of {whose}: {why}"))
+    })
 }
 
 /// Whether to wait for the end of a run.

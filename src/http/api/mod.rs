@@ -82,6 +82,7 @@ fn call_routes() -> OpenApiRouter<Arc<Api>> {
         .with(routes!(flush::flush))
         .with(routes!(versions::versions))
         .with(routes!(versions::content))
+        .with(routes!(versions::restore))
         .with(routes!(trash::list))
         .with(routes!(trash::undelete))
         .with(routes!(trash::forget))

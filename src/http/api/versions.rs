@@ -1,22 +1,24 @@
-//! `GET entries/{id}/versions/` and `GET versions/{id}/content`: what a path had.
+//! `GET entries/{id}/versions/` and `GET versions/{id}/content`: what a path had; and
+//! `POST entries/{id}/versions/{version}/restore/`: what it is to have again.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::api::ask::{Asked, Id, Nothing, Refusals};
+use crate::http::api::ask::{Asked, Id, Ids, Nothing, Refusals};
 use crate::http::api::content::description::{Bytes, PartHeaders};
 use crate::http::api::content::send;
 use crate::http::api::entries::{Listed, find};
 use crate::http::api::{Api, former_cursor};
-use crate::http::{Problem, Site};
+use crate::http::{Guard, Problem, Site};
 use crate::model::version::{PastRow, Trash, Why};
-use crate::model::{UploadPath, Version};
+use crate::model::{Entry, UploadPath, Version};
+use crate::revert::RevertError;
 use crate::store::HistoryQuery;
 
 /// Former entries of one answer.
@@ -153,6 +155,77 @@ pub async fn content(
 ) -> Result<Response, Problem> {
     let version = find_version(&api.site, id).await?;
     send(&api, &version.entry, PastRow::Version(id), &method, &headers).await
+}
+
+/// Makes a former content the present one of its path: it takes the place of the file on disk, whole and at once, and
+/// is stored. What the path has now is stored first, and becomes a version itself where those are kept.
+#[utoipa::path(
+    post,
+    path = "/entries/{id}/versions/{version}/restore/",
+    tag = "history",
+    params(
+        ("id" = i64, Path, description = "The entry."),
+        ("version" = i64, Path, description = "The version: one of the entry's path."),
+    ),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The entry, as it is now.", body = Listed),
+        (status = 404, description = "There is no such entry, or it has no such version.", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "This process does not have the upload directory, the version is damaged, \
+            the file is being written, or what it has on disk cannot be stored first. Nothing was changed.",
+            body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub async fn restore(
+    State(api): State<Arc<Api>>,
+    Asked(Nothing {}): Asked<Nothing>,
+    Ids(id, version): Ids,
+) -> Result<Json<Listed>, Problem> {
+    let guard = api.site.guard.clone().ok_or_else(Problem::no_upload_dir)?;
+    let entry = revert(&api.site, guard.as_ref(), id, version).await?;
+    Ok(Json(Listed::of(&entry)))
+}
+
+/// Has the guard make a version of this entry's path its present content.
+///
+/// # Errors
+/// When there is no such version, and what the guard says.
+pub async fn revert(
+    site: &Site,
+    guard: &dyn Guard,
+    id: i64,
+    version: i64,
+) -> Result<Entry, Problem> {
+    let (path, _) = version_of(site, id, version).await?;
+    guard.revert(&path, version).await.map_err(|error| {
+        let status = match error {
+            RevertError::NotKept { .. } => StatusCode::NOT_FOUND,
+            _ if error.may_pass() => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::CONFLICT,
+        };
+        Problem::new(status, error.to_string())
+    })
+}
+
+/// A version of the path of this entry, and that path.
+///
+/// # Errors
+/// When there is no such entry, or the version is not one of its path.
+pub async fn version_of(
+    site: &Site,
+    id: i64,
+    version: i64,
+) -> Result<(UploadPath, Version), Problem> {
+    let entry = find(site, id).await?;
+    let none = || Problem::not_found(format!("the version {version} of the entry {id}"));
+    let version = find_version(site, version).await?;
+    let path = UploadPath::parse(&entry.original_path).map_err(|_| none())?;
+    match version.entry.original_path == entry.original_path {
+        true => Ok((path, version)),
+        false => Err(none()),
+    }
 }
 
 /// A former entry by its id.

@@ -6,6 +6,7 @@ use imagecached::model::{Digest, FileStat, UploadPath, base64};
 
 use super::with_files;
 use crate::server::{PREFIX, Server};
+use crate::support::program::wait_until;
 
 /// A server with an entry that has two versions, and its present content in the trash as well.
 fn with_history() -> Server {
@@ -88,6 +89,38 @@ fn the_trash_gives_back_and_forgets() {
     assert_eq!(server.call("DELETE", &format!("/trash/{version}/")).status, 204);
     server.call("DELETE", &format!("/trash/{version}/")).problem(404);
     assert_eq!(server.read("/trash/").json()["versions"].as_array().unwrap().len(), 1);
+    server.end();
+}
+
+#[test]
+fn a_former_content_is_made_the_present_one() {
+    let server = with_files(&[], &[("a.txt", b"first"), ("b.txt", b"other")]);
+    let (id, other) = (server.id_of("a.txt"), server.id_of("b.txt"));
+    let versions = || server.read(&format!("/entries/{id}/versions/")).json()["versions"].clone();
+    server.sandbox.write("a.txt", b"second");
+    wait_until("the change", || versions().as_array().is_some_and(|all| all.len() == 1));
+    let first = versions()[0]["id"].as_i64().unwrap();
+    let path = format!("/entries/{id}/versions/{first}/restore/");
+    assert_eq!(server.post(&format!("{PREFIX}{path}"), &[], "").status, 401);
+    let entry = server.call("POST", &path).json();
+    assert_eq!((&entry["id"], &entry["file_size"]), (&id.into(), &5.into()), "{entry}");
+    assert_eq!(server.read(&format!("/entries/{id}/content")).body, "first");
+    assert_eq!(std::fs::read(server.sandbox.uploads.join("a.txt")).unwrap(), b"first");
+    // What it had is a version, and comes back the same way.
+    let second = versions()[0]["id"].as_i64().unwrap();
+    assert_eq!(server.read(&format!("/versions/{second}/content")).body, "second");
+    for path in [
+        format!("/entries/{other}/versions/{first}/restore/"),
+        format!("/entries/{id}/versions/99999/restore/"),
+        format!("/entries/99999/versions/{first}/restore/"),
+    ] {
+        server.call("POST", &path).problem(404);
+    }
+    server.call("POST", &format!("/entries/{id}/versions/x/restore/")).problem(400);
+    server.sandbox.sql("UPDATE image_cache_history SET image_data = 'AAAA'");
+    let refused = server.call("POST", &format!("/entries/{id}/versions/{second}/restore/"));
+    assert!(refused.problem(409).contains("cannot be given back"), "{}", refused.body);
+    assert_eq!(server.read(&format!("/entries/{id}/content")).body, "first");
     server.end();
 }
 

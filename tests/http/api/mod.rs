@@ -228,6 +228,7 @@ fn the_description_is_that_of_the_routes() {
         "cleanup/",
         "flush/",
         "entries/{id}/versions/",
+        "entries/{id}/versions/{version}/restore/",
         "versions/{id}/content",
         "trash/",
         "trash/{id}/",

@@ -97,7 +97,14 @@ fn a_restore_that_stops_half_way_goes_on_by_itself() {
 fn without_the_upload_directory_its_calls_say_so() {
     let server = Server::start("serve", "127.0.0.1:0", &[]);
     wait_until("the tables are there", || server.read("/status/").status == 200);
-    for path in ["/cache-all/", "/restore/", "/cleanup/", "/flush/", "/entries/1/restore/"] {
+    for path in [
+        "/cache-all/",
+        "/restore/",
+        "/cleanup/",
+        "/flush/",
+        "/entries/1/restore/",
+        "/entries/1/versions/1/restore/",
+    ] {
         let detail = server.call("POST", path).problem(409);
         assert!(detail.contains("imagecached run --listen"), "{detail}");
     }
