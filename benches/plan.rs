@@ -3,12 +3,10 @@
 //!
 //!     cargo bench --bench plan
 
-use std::collections::HashSet;
-
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use imagecached::model::plan::Plan;
-use imagecached::model::{FileStat, Index, IndexRow, Look, Timestamp, UploadPath, index};
+use imagecached::model::{FileStat, Index, IndexRow, Look, Stock, UploadPath, index};
 
 const ENTRIES: usize = 100_000;
 
@@ -22,21 +20,20 @@ fn rows() -> Vec<IndexRow> {
         original_path: format!("products/{:03}/a-picture-as-people-name-it-{n}.jpg", n % 500),
         file_size: 80_000 + n as u64,
         mtime_ns: n as i64,
-        updated_at: Timestamp(n as i64),
         access_is_old: false,
         has_data: true,
     };
     (0..ENTRIES).map(row).collect()
 }
 
-fn on_disk(rows: &[IndexRow]) -> HashSet<u128> {
+fn on_disk(rows: &[IndexRow]) -> Stock {
     rows.iter().map(|row| index::key(&row.original_path)).collect()
 }
 
-fn planned(rows: &[IndexRow], on_disk: &HashSet<u128>) -> Plan {
+fn planned(rows: &[IndexRow], on_disk: &Stock) -> Plan {
     let mut plan = Plan::default();
     for row in rows {
-        plan.consider(row, |path| on_disk.contains(&index::key(path)));
+        plan.consider(row, |path| on_disk.contains(path));
     }
     plan
 }
@@ -54,7 +51,7 @@ fn nothing_is_missing(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn everything_is_missing(bencher: Bencher<'_, '_>) {
-    let (rows, disk) = (rows(), HashSet::new());
+    let (rows, disk) = (rows(), Stock::default());
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
         let plan = planned(&rows, &disk);
         assert!(!plan.batches(4 << 20, 256).is_empty());

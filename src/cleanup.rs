@@ -1,16 +1,14 @@
 //! Cleanup: drops entries that nobody has used for long, and never one whose file is on disk; and forgets
 //! former entries whose time is over.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::model::index::key;
 use crate::model::version::{Leaving, Trash};
-use crate::model::{Entry, Timestamp, UploadPath};
+use crate::model::{Entry, Stock, Timestamp, UploadPath};
 use crate::store::{ListQuery, Purged, Sort, Store, StoreError};
-use crate::uploads::{Found, UploadDir, scan};
+use crate::uploads::{UploadDir, names};
 
 /// Entries that are looked at, and removed, with one statement.
 const BATCH: u32 = 500;
@@ -73,8 +71,8 @@ pub enum CleanupError {
 
 /// The entries that have not been accessed for long, some at a time: there may be a million.
 pub struct Unused {
-    /// Everything that has a name on disk, by the key of its path.
-    on_disk: HashSet<u128>,
+    /// Everything that has a name on disk.
+    on_disk: Stock,
     /// Where the next part begins; `None` at the end.
     query: Option<ListQuery>,
 }
@@ -88,7 +86,7 @@ impl Unused {
     pub async fn begin(upload_dir: &UploadDir, days: u32) -> Result<Self, CleanupError> {
         let root = upload_dir.root().to_owned();
         let shown = root.display().to_string();
-        let on_disk = tokio::task::spawn_blocking(move || names(&root))
+        let on_disk = tokio::task::spawn_blocking(move || on_disk(&root))
             .await
             .expect("walking over a directory does not panic")
             .map_err(|source| CleanupError::UploadDir { path: shown, source })?;
@@ -114,7 +112,7 @@ impl Unused {
         let mut candidates = Candidates::default();
         for entry in page.entries {
             match UploadPath::parse(&entry.original_path) {
-                Ok(path) if self.on_disk.contains(&key(path.as_str())) => {
+                Ok(path) if self.on_disk.contains(path.as_str()) => {
                     candidates.in_use.push(path);
                 }
                 _ => candidates.entries.push(entry),
@@ -224,23 +222,11 @@ pub async fn purge(store: &dyn Store, keeping: Keeping) -> Result<Purged, StoreE
 }
 
 /// Everything that has a name on disk, of whatever kind.
-fn names(root: &Path) -> io::Result<HashSet<u128>> {
-    let mut names = HashSet::new();
-    let mut unreadable = None;
-    scan(root, "", &mut |found| {
-        match found {
-            Found::File(path, _) => drop(names.insert(key(path.as_str()))),
-            Found::Skipped { shown, .. } => drop(names.insert(key(&shown))),
-            Found::Unreadable { shown, cause } => {
-                unreadable = Some(io::Error::new(cause.kind(), format!("{shown}: {cause}")));
-                return std::ops::ControlFlow::Break(());
-            }
-        }
-        std::ops::ControlFlow::Continue(())
-    })?;
-    match unreadable {
+fn on_disk(root: &Path) -> io::Result<Stock> {
+    let mut names = names(root)?;
+    match names.unreadable.take() {
         // What cannot be seen may be in use.
-        Some(error) => Err(error),
-        None => Ok(names),
+        Some((shown, cause)) => Err(io::Error::new(cause.kind(), format!("{shown}: {cause}"))),
+        None => Ok(names.all()),
     }
 }

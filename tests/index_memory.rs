@@ -1,7 +1,8 @@
-//! What the index of a million entries takes: a process of its own, so that its memory is that of the index.
+//! What the index of a million entries takes, and the stock of as many names on the disk: a process of its own, so
+//! that its memory is that of the one or the other.
 
-use imagecached::model::index::Index;
-use imagecached::model::{IndexRow, Timestamp};
+use imagecached::model::index::{Index, key};
+use imagecached::model::{IndexRow, Stock};
 
 const ENTRIES: i64 = 300_000;
 
@@ -22,15 +23,30 @@ fn note_all(index: &mut Index) {
             original_path: format!("products/{:03x}/{id}.jpg", id % 1000),
             file_size: id as u64,
             mtime_ns: id,
-            updated_at: Timestamp(0),
             access_is_old: false,
             has_data: true,
         });
     }
 }
 
+/// Peak bytes for each name.
+fn stock_takes(before: u64) -> f64 {
+    let mut keys = Vec::new();
+    // One by one, as a walk finds them.
+    for id in 0..ENTRIES {
+        keys.push(key(&format!("products/{:03x}/{id}.jpg", id % 1000)));
+    }
+    let stock = Stock::new(keys);
+    assert_eq!(stock.len() as i64, ENTRIES);
+    (resident().1 - before) as f64 / ENTRIES as f64
+}
+
 #[test]
 fn an_entry_takes_64_bytes_at_most_and_no_more_while_all_are_read_again() {
+    let (before, _) = resident();
+    let stock = stock_takes(before);
+    println!("{stock:.1} bytes a name in the stock");
+    assert!(stock <= 24.0, "{stock:.1} bytes a name");
     let (before, _) = resident();
     let mut index = Index::default();
     note_all(&mut index);

@@ -135,8 +135,13 @@ impl LargeFile {
             if let Some(uploaded) = uploaded {
                 let payload = NewPayload::Url(uploaded.url.clone());
                 let put = shared.store.put(&[NewEntry { payload, ..entry }]).await.map(drop);
-                object::settle(shared, uploaded, put.as_ref().copied()).await;
-                put?;
+                match put {
+                    Ok(()) => object::settle(shared, &[uploaded]).await,
+                    Err(error) => {
+                        object::fail(shared, uploaded, &error).await;
+                        return Err(error.into());
+                    }
+                }
                 // The first look: the file may change while the upload ends.
                 let looked_at_ns = found.looked_at_ns;
                 return Ok(Streamed { looked_at_ns, became: Became::Safe });

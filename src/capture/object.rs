@@ -147,21 +147,25 @@ pub async fn upload(
     match send(shared, objects.remote().as_ref(), entry, source).await {
         Ok(url) => Ok(Uploaded { content, url, claim }),
         Err(refused) => {
-            objects.release(claim).await;
+            objects.release(&[claim]).await;
             Err(refused)
         }
     }
 }
 
-/// What is known of the entry of an upload decides about its claim.
-pub async fn settle(shared: &Shared, uploaded: Uploaded, put: Result<(), &StoreError>) {
-    let Some(objects) = &shared.objects else { return };
-    match put {
-        Ok(()) => objects.release(uploaded.claim).await,
-        // The entry may come to be committed all the same: the claim ends by itself, and till then the
-        // object stays.
-        Err(error) if error.is_temporary() => {}
-        Err(_) => abandon(shared, uploaded).await,
+/// The entries of these uploads are committed.
+pub async fn settle(shared: &Shared, uploaded: &[Uploaded]) {
+    if let Some(objects) = &shared.objects {
+        let claims: Vec<Claim> = uploaded.iter().map(|uploaded| uploaded.claim).collect();
+        objects.release(&claims).await;
+    }
+}
+
+/// The entry of an upload could not be put.
+pub async fn fail(shared: &Shared, uploaded: Uploaded, error: &StoreError) {
+    // It may come to be committed all the same: then the claim ends by itself, and till then the object stays.
+    if !error.is_temporary() {
+        abandon(shared, uploaded).await;
     }
 }
 

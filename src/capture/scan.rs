@@ -17,6 +17,10 @@ use crate::uploads::{Found, scan};
 /// Paths whose `last_accessed` is renewed with one statement.
 const ACCESS_BATCH: usize = 500;
 
+/// Paths whose `last_accessed` is to be renewed and that are in memory at a time. A daemon renews no more of them after
+/// one scan: the others keep their mark until the next one.
+const MOST_OLD: usize = 20_000;
+
 /// As many things that cannot be cached are told as warnings, and as many are told at all.
 const TOLD_ALOUD: usize = 50;
 const MOST_TOLD: usize = 10_000;
@@ -34,7 +38,8 @@ pub struct Scanned {
     pub skipped: u64,
     /// Files or directories that may not be read.
     pub unreadable: u64,
-    /// Files that are in use, and whose entry says so for more than a day no longer.
+    /// Files that are in use, and whose entry says so for more than a day no longer: some of them, where there are
+    /// very many.
     pub old_access: Vec<UploadPath>,
 }
 
@@ -164,14 +169,24 @@ impl Scanner {
     /// # Errors
     /// When the directory cannot be read at all; `NotFound` when it is not there.
     pub fn scan(&self, beneath: &str) -> io::Result<Scanned> {
-        self.walk(beneath, &mut |path| self.shared.queue.note_when_room(path, Sign::Scanned))
+        self.walk(
+            beneath,
+            &mut |path| self.shared.queue.note_when_room(path, Sign::Scanned),
+            &mut |_| {},
+        )
     }
 
-    /// As [`Scanner::scan`] of everything, and follows what is queued.
+    /// As [`Scanner::scan`] of everything, and follows what is queued. Where more accesses are old than are kept
+    /// in memory, the walk waits while those are renewed: no other may come after it.
     pub(super) fn scan_followed(&self, followed: &Followed) -> io::Result<Scanned> {
-        self.walk("", &mut |path| {
+        let mut queue = |path: UploadPath| {
             followed.add(path.clone());
             self.shared.queue.note_when_room(path, Sign::Scanned)
+        };
+        let runtime = tokio::runtime::Handle::current();
+        self.walk("", &mut queue, &mut |old_access| {
+            let _ = runtime.block_on(self.renew_access(old_access));
+            old_access.clear();
         })
     }
 
@@ -241,17 +256,23 @@ impl Scanner {
     /// # Errors
     /// As [`Scanner::scan`].
     pub fn scan_at_once(&self, beneath: &str) -> io::Result<Scanned> {
-        self.walk(beneath, &mut |path| {
-            self.shared.queue.note(path, Sign::Found);
-            true
-        })
+        self.walk(
+            beneath,
+            &mut |path| {
+                self.shared.queue.note(path, Sign::Found);
+                true
+            },
+            &mut |_| {},
+        )
     }
 
-    /// `queue` takes what has to be read; false ends the walk.
+    /// `queue` takes what has to be read; false ends the walk. `many` may take old accesses away when there are
+    /// very many.
     fn walk(
         &self,
         beneath: &str,
         queue: &mut dyn FnMut(UploadPath) -> bool,
+        many: &mut dyn FnMut(&mut Vec<UploadPath>),
     ) -> io::Result<Scanned> {
         let mut scanned = Scanned::default();
         let began = Instant::now();
@@ -261,6 +282,9 @@ impl Scanner {
                 Found::File(path, stat) => {
                     let flow = self.file(path, &stat, &mut scanned, queue);
                     complete &= flow.is_continue();
+                    if scanned.old_access.len() >= MOST_OLD {
+                        many(&mut scanned.old_access);
+                    }
                     return flow;
                 }
                 Found::Skipped { shown, why } => {
@@ -301,7 +325,8 @@ impl Scanner {
     ) -> ControlFlow<()> {
         let mut index = self.shared.index();
         let look = index.scanned(&path, stat);
-        let old_access = look == Look::Same && index.take_old_access(&path);
+        let has_room = scanned.old_access.len() < MOST_OLD;
+        let old_access = look == Look::Same && has_room && index.take_old_access(&path);
         drop(index);
         // The patterns are asked last: what is stored has passed them, and asking costs more than
         // everything else that a scan does with a file.

@@ -164,9 +164,8 @@ impl Writer {
             self.stored(&pending.path, &pending.stat, &pending.seen, became);
         }
         // Only now: how long a file is unsafe is what counts.
-        for uploaded in pending.iter_mut().filter_map(|pending| pending.uploaded.take()) {
-            object::settle(&self.shared, uploaded, Ok(())).await;
-        }
+        let uploaded = pending.iter_mut().filter_map(|pending| pending.uploaded.take());
+        object::settle(&self.shared, &uploaded.collect::<Vec<_>>()).await;
         Ok(())
     }
 
@@ -238,7 +237,7 @@ impl Writer {
         for file in files {
             self.refused(&file.path, error);
             if let Some(uploaded) = file.uploaded.take() {
-                object::settle(&self.shared, uploaded, Err(error)).await;
+                object::fail(&self.shared, uploaded, error).await;
             }
         }
     }

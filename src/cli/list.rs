@@ -5,10 +5,13 @@ use serde_json::Value;
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output;
-use crate::model::ByteSize;
+use crate::cli::output::{self, JsonArray};
 use crate::model::entry::PayloadKind;
-use crate::store::{self, HistoryQuery, ListQuery, Which};
+use crate::model::{ByteSize, Entry, Version};
+use crate::store::{self, HistoryQuery, ListQuery, Through, Which};
+
+/// Entries of the trash that are in memory at a time.
+const PART: u32 = 1_000;
 
 #[derive(Debug, Args)]
 pub struct List {
@@ -77,53 +80,48 @@ impl List {
         if self.trashed {
             return self.list_trashed(context).await;
         }
-        let entries = context.store.list(&self.query()).await?;
-        if self.json {
-            output::json(&Value::Array(entries.iter().map(output::entry).collect()))?;
-            return Ok(Exit::Done);
+        let mut json = self.json.then(JsonArray::alone);
+        let mut list = Through::list(self.query());
+        while let Some(entries) = list.next(context.store.as_ref()).await? {
+            for entry in &entries {
+                match &mut json {
+                    Some(json) => json.add(&output::entry(entry))?,
+                    None => output::line(&line(entry))?,
+                }
+            }
+            if !output::is_read() {
+                break;
+            }
         }
-        for entry in &entries {
-            output::line(&format!(
-                "{}\t{}\t{}\t{}\t{}",
-                entry.updated_at,
-                ByteSize(entry.file_size),
-                entry.payload.as_str(),
-                entry.content_type_header,
-                // A name with a line break must not look like two entries.
-                entry.original_path.escape_debug()
-            ))?;
-        }
+        json.map_or(Ok(()), JsonArray::end)?;
         Ok(Exit::Done)
     }
 
     async fn list_trashed(&self, context: &Context) -> Result<Exit, Failure> {
-        let query = HistoryQuery {
+        let mut query = HistoryQuery {
             which: Which::Trash,
             search: self.search.clone(),
             payload: self.payload.map(PayloadKind::from),
-            limit: self.limit,
             ..HistoryQuery::default()
         };
-        let trashed = context.store.history(&query).await?.versions;
-        if self.json {
-            let trashed = trashed.iter().map(|version| {
-                let mut entry = output::entry(&version.entry);
-                entry["trashed_at"] = version.ended_at.to_string().into();
-                entry["why"] = version.why.as_str().into();
-                entry
-            });
-            output::json(&Value::Array(trashed.collect()))?;
-            return Ok(Exit::Done);
+        let mut json = self.json.then(JsonArray::alone);
+        let mut left = self.limit.unwrap_or(u32::MAX);
+        while left > 0 && output::is_read() {
+            query.limit = Some(left.min(PART));
+            let page = context.store.history(&query).await?;
+            for version in &page.versions {
+                match &mut json {
+                    Some(json) => json.add(&trashed_entry(version))?,
+                    None => output::line(&trashed_line(version))?,
+                }
+            }
+            left -= left.min(PART);
+            query.after = page.next;
+            if page.next.is_none() {
+                break;
+            }
         }
-        for version in &trashed {
-            output::line(&format!(
-                "{}\t{}\t{}\t{}",
-                version.ended_at,
-                ByteSize(version.entry.file_size),
-                version.why,
-                version.entry.original_path.escape_debug()
-            ))?;
-        }
+        json.map_or(Ok(()), JsonArray::end)?;
         Ok(Exit::Done)
     }
 
@@ -151,4 +149,33 @@ impl List {
             count_up_to: None,
         }
     }
+}
+
+fn line(entry: &Entry) -> String {
+    format!(
+        "{}\t{}\t{}\t{}\t{}",
+        entry.updated_at,
+        ByteSize(entry.file_size),
+        entry.payload.as_str(),
+        entry.content_type_header,
+        // A name with a line break must not look like two entries.
+        entry.original_path.escape_debug()
+    )
+}
+
+fn trashed_entry(version: &Version) -> Value {
+    let mut entry = output::entry(&version.entry);
+    entry["trashed_at"] = version.ended_at.to_string().into();
+    entry["why"] = version.why.as_str().into();
+    entry
+}
+
+fn trashed_line(version: &Version) -> String {
+    format!(
+        "{}\t{}\t{}\t{}",
+        version.ended_at,
+        ByteSize(version.entry.file_size),
+        version.why,
+        version.entry.original_path.escape_debug()
+    )
 }

@@ -1,7 +1,5 @@
 //! `trash`: move entries to the trash by hand, or those whose files are missing.
 
-use std::collections::HashSet;
-
 use clap::Args;
 use serde_json::json;
 
@@ -9,14 +7,14 @@ use crate::cleanup::kept_until;
 use crate::cli::cleanup::kept;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output;
+use crate::cli::output::{self, JsonArray};
 use crate::daemon::State;
 use crate::model::plan::Plan;
 use crate::model::scratch::is_scratch;
 use crate::model::version::{Leaving, Trash};
 use crate::model::{ByteSize, UploadPath};
 use crate::restore;
-use crate::store::{ListQuery, Store};
+use crate::store::{ListQuery, Store, Through};
 use crate::uploads::UploadDir;
 
 #[derive(Debug, Args)]
@@ -97,24 +95,27 @@ impl TrashEntries {
     }
 
     async fn show(&self, store: &dyn Store, plan: &Plan) -> Result<Exit, Failure> {
-        let missing: HashSet<i64> = plan.missing.iter().map(|missing| missing.id).collect();
-        let mut entries = Vec::new();
-        if !missing.is_empty() {
-            entries = store.list(&ListQuery::default()).await?;
-            entries.retain(|entry| missing.contains(&entry.id));
+        let mut json = self.json.then(|| JsonArray::named("candidates"));
+        let missing: Vec<i64> = plan.missing.iter().map(|missing| missing.id).collect();
+        let mut list = Through::named(missing.clone(), ListQuery::default());
+        while let Some(entries) = list.next(store).await? {
+            for entry in &entries {
+                match &mut json {
+                    Some(json) => json.add(&output::entry(entry))?,
+                    None => {
+                        let size = ByteSize(entry.file_size);
+                        let path = entry.original_path.escape_debug();
+                        output::line(&format!("{}\t{size}\t{path}", entry.updated_at))?;
+                    }
+                }
+            }
+            if !output::is_read() {
+                break;
+            }
         }
-        if self.json {
-            output::json(&json!({
-                "trashed": 0,
-                "candidates": entries.iter().map(output::entry).collect::<Vec<_>>(),
-                "bytes": plan.bytes,
-                "present": plan.present,
-            }))?;
+        if let Some(json) = json {
+            json.end_with(&json!({ "trashed": 0, "bytes": plan.bytes, "present": plan.present }))?;
             return Ok(Exit::Done);
-        }
-        for entry in &entries {
-            let (size, path) = (ByteSize(entry.file_size), entry.original_path.escape_debug());
-            output::line(&format!("{}\t{size}\t{path}", entry.updated_at))?;
         }
         output::line(&format!(
             "{} of {} entries ({}) are not on disk",

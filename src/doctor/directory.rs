@@ -1,6 +1,5 @@
 //! The upload directory: can it be meant, read and written, and what is in it.
 
-use std::collections::HashSet;
 use std::io;
 use std::ops::ControlFlow;
 
@@ -8,14 +7,14 @@ use crate::doctor::finding::{Finding, Names, count};
 use crate::doctor::{Patient, Place, probe_name};
 use crate::model::index::key;
 use crate::model::shell_word::shell_word;
-use crate::model::{Patterns, UploadPath};
+use crate::model::{Patterns, Stock, UploadPath};
 use crate::uploads::{Found, PlaceError, Placer, UploadDir, scan};
 
 /// What is in the upload directory.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Hashes of the paths of all files.
-    pub files: HashSet<u128>,
+    /// All files.
+    pub files: Stock,
     pub directories: u64,
     excluded: Names,
     skipped: Names,
@@ -66,11 +65,11 @@ fn elsewhere() -> Finding {
 }
 
 fn walk(upload_dir: &UploadDir, patterns: &Patterns) -> io::Result<Tree> {
-    let mut tree = Tree::default();
+    let (mut tree, mut files) = (Tree::default(), Vec::new());
     let scanned = scan(upload_dir.root(), "", &mut |found| {
         match found {
             Found::File(path, _) => {
-                tree.files.insert(key(path.as_str()));
+                files.push(key(path.as_str()));
                 if !patterns.takes(&path) {
                     tree.excluded.add(path.as_str());
                 }
@@ -86,6 +85,7 @@ fn walk(upload_dir: &UploadDir, patterns: &Patterns) -> io::Result<Tree> {
         }
         ControlFlow::Continue(())
     })?;
+    tree.files = Stock::new(files);
     tree.directories = scanned.directories;
     Ok(tree)
 }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn every_trouble_has_its_cure() {
         let mut tree = Tree { directories: 1, ..Tree::default() };
-        tree.files.extend([1, 2]);
+        tree.files = [1, 2].into_iter().collect();
         tree.excluded.add("a.tmp");
         tree.skipped.add("link");
         tree.unreadable.add("secret");

@@ -91,8 +91,6 @@ pub struct IndexRow {
     pub file_size: u64,
     /// The file's mtime, nanoseconds since 1970.
     pub mtime_ns: i64,
-    /// Content last changed: newest is restored first.
-    pub updated_at: Timestamp,
     /// `last_accessed` is more than a day old, by the database's clock.
     pub access_is_old: bool,
     /// There are bytes to restore.

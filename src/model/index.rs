@@ -258,7 +258,6 @@ mod tests {
             original_path: path().to_string(),
             file_size,
             mtime_ns,
-            updated_at: crate::model::Timestamp(0),
             access_is_old: true,
             has_data: true,
         }

@@ -35,7 +35,7 @@ pub struct Plan {
 impl Plan {
     /// Takes one entry into account. `is_on_disk` is asked for paths that are sound.
     pub fn consider(&mut self, row: &IndexRow, is_on_disk: impl FnOnce(&str) -> bool) {
-        if let Err(why) = UploadPath::parse(&row.original_path) {
+        if let Err(why) = UploadPath::check(&row.original_path) {
             self.refused += 1;
             if self.refused_examples.len() < NAMED {
                 self.refused_examples.push((row.original_path.clone(), why));
@@ -78,7 +78,6 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
 
     fn row(id: i64, path: &str, bytes: u64) -> IndexRow {
         IndexRow {
@@ -86,7 +85,6 @@ mod tests {
             original_path: path.into(),
             file_size: bytes,
             mtime_ns: 0,
-            updated_at: Timestamp(0),
             access_is_old: false,
             has_data: true,
         }

@@ -53,6 +53,15 @@ impl UploadPath {
     /// # Errors
     /// A [`PathError`] says which rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, PathError> {
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Whether a text can be an upload path.
+    ///
+    /// # Errors
+    /// As [`UploadPath::parse`].
+    pub fn check(text: &str) -> Result<(), PathError> {
         if text.is_empty() {
             return Err(PathError::Empty);
         }
@@ -73,7 +82,7 @@ impl UploadPath {
                 return Err(PathError::LongName(part.len()));
             }
         }
-        Ok(Self(text.into()))
+        Ok(())
     }
 
     /// Takes a relative path as the file system gives it.

@@ -38,10 +38,13 @@ impl Objects {
         self.store.claim(content).await?.ok_or(NoClaim::BeingRemoved)
     }
 
-    /// The entry is committed, or nothing was uploaded.
-    pub async fn release(&self, claim: Claim) {
-        if let Err(error) = self.store.release(claim).await {
-            tracing::debug!(event = "upkeep_failed", reason = %error, "a claim, which ends by itself");
+    /// The entries are committed, or nothing was uploaded.
+    pub async fn release(&self, claims: &[Claim]) {
+        if claims.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.release(claims).await {
+            tracing::debug!(event = "upkeep_failed", reason = %error, "claims, which end by themselves");
         }
     }
 
@@ -50,6 +53,6 @@ impl Objects {
         if let Err(error) = self.store.loosen(&[(content, url.to_owned())]).await {
             tracing::debug!(event = "upkeep_failed", reason = %error, "an object that nobody refers to");
         }
-        self.release(claim).await;
+        self.release(&[claim]).await;
     }
 }

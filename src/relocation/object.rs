@@ -25,7 +25,7 @@ pub(super) struct Upload {
 impl Upload {
     /// The entry refers to the object.
     pub async fn settle(self, objects: &Objects) {
-        objects.release(self.claim).await;
+        objects.release(&[self.claim]).await;
     }
 
     /// The entry does not, and will not.
@@ -52,7 +52,7 @@ pub(super) async fn upload(
     match put(carrier, objects.remote(), entry.id, &object, reader).await {
         Ok(url) => Ok(Upload { url, content, claim }),
         Err(why) => {
-            objects.release(claim).await;
+            objects.release(&[claim]).await;
             Err(why)
         }
     }

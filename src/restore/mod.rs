@@ -11,7 +11,6 @@ mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,17 +20,16 @@ use tokio::task::JoinSet;
 pub use crate::payload::damage::{self, Damage};
 
 use crate::model::health::Health;
-use crate::model::index::key;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::version::Shelf;
-use crate::model::{FileStat, IndexRow, UploadPath};
+use crate::model::{FileStat, IndexRow, Stock, UploadPath};
 use crate::process::limits;
 use crate::remote::Remote;
 use crate::restore::object::Answers;
 use crate::restore::worker::{Part, Stage, Worker};
 use crate::store::{Store, StoreError};
-use crate::uploads::{Found, PlaceError, UploadDir, scan, sweep};
+use crate::uploads::{PlaceError, UploadDir, names_swept};
 
 /// Most bytes, and most entries, that are fetched with one statement and flushed to the disk at a time. Measured:
 /// batches on two connections are twice as fast as one stream, and small files want large ones.
@@ -212,7 +210,7 @@ pub async fn plan_for(
     store
         .index(&mut |row| {
             if counts(&row.original_path) {
-                plan.consider(&row, |path| on_disk.contains(&key(path)));
+                plan.consider(&row, |path| on_disk.contains(path));
             }
             observe(&row);
         })
@@ -220,8 +218,8 @@ pub async fn plan_for(
     Ok(plan)
 }
 
-/// The files on disk, by the keys of their paths.
-async fn on_disk(upload_dir: &UploadDir) -> Result<HashSet<u128>, PlanError> {
+/// The files on disk.
+async fn on_disk(upload_dir: &UploadDir) -> Result<Stock, PlanError> {
     let root = upload_dir.root().to_owned();
     let shown = root.display().to_string();
     tokio::task::spawn_blocking(move || walk(&root))
@@ -230,23 +228,17 @@ async fn on_disk(upload_dir: &UploadDir) -> Result<HashSet<u128>, PlanError> {
         .map_err(|source| PlanError::UploadDir { path: shown, source })
 }
 
-/// The files on disk. Sweeps up first what an interrupted restore has left.
-fn walk(root: &std::path::Path) -> io::Result<HashSet<u128>> {
-    let mut on_disk = HashSet::new();
-    let walked = sweep(root).and_then(|files| {
-        if files > 0 {
-            tracing::info!(event = "swept", files, "remains of an interrupted restore removed");
-        }
-        scan(root, "", &mut |found| {
-            if let Found::File(path, _) = found {
-                on_disk.insert(key(path.as_str()));
+/// The files on disk. Sweeps up what an interrupted restore has left.
+fn walk(root: &std::path::Path) -> io::Result<Stock> {
+    match names_swept(root) {
+        Ok((names, files)) => {
+            if files > 0 {
+                tracing::info!(event = "swept", files, "remains of an interrupted restore removed");
             }
-            ControlFlow::Continue(())
-        })
-    });
-    match walked {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(on_disk),
+            Ok(names.files())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stock::default()),
+        Err(error) => Err(error),
     }
 }
 

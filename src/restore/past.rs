@@ -8,7 +8,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::entry::PayloadKind;
-use crate::model::index::key;
 use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::version::{Past, PastRow, Shelf};
@@ -71,7 +70,6 @@ impl PastPlan {
             original_path: past.original_path,
             file_size: content.file_size,
             mtime_ns: content.mtime_ns,
-            updated_at: content.since,
             access_is_old: false,
             has_data: content.payload != PayloadKind::None,
         };
@@ -108,7 +106,7 @@ pub async fn plan(
     let mut plan = PastPlan::default();
     let mut each = |past: Past| {
         if !is_scratch(&past.original_path) {
-            plan.consider(past, |path| on_disk.contains(&key(path)));
+            plan.consider(past, |path| on_disk.contains(path));
         }
     };
     store.state_at(time, &mut each).await?;

@@ -54,8 +54,8 @@ pub trait ObjectLedger: Send + Sync {
     /// removed: keep the bytes elsewhere. A claim that nobody gives back ends after two days.
     async fn claim(&self, content: Digest) -> Result<Option<Claim>, StoreError>;
 
-    /// Gives a claim back: the entry is committed, or will not be.
-    async fn release(&self, claim: Claim) -> Result<(), StoreError>;
+    /// Gives claims back, in one transaction: their entries are committed, or will not be.
+    async fn release(&self, claims: &[Claim]) -> Result<(), StoreError>;
 
     /// Notes objects as loose. Entries that are replaced, relocated or removed do so by themselves, in
     /// their own transaction.
@@ -87,6 +87,13 @@ pub(super) fn fresh_identity() -> String {
 
 fn random() -> u64 {
     getrandom::u64().expect("the system's random numbers cannot be read")
+}
+
+/// The ids of claims, in an order that is everybody's, so that nobody dies in a deadlock.
+pub(super) fn ids_in_order(claims: &[Claim]) -> Vec<i64> {
+    let mut ids: Vec<i64> = claims.iter().map(|claim| claim.0).collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// What is told when the name of the image cache is not there.

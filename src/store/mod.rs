@@ -17,6 +17,7 @@ mod relocate;
 mod retry;
 mod rows;
 mod sqlite;
+mod through;
 mod time_limit;
 mod units;
 
@@ -33,6 +34,7 @@ pub use history::{History, HistoryPage, HistoryQuery, HistoryTotals, Purged, Whi
 pub use ledger::ObjectLedger;
 pub use listing::{Growth, ListQuery, Page, Sort, Spot};
 pub use past::{Content, Then, Timeline};
+pub use through::Through;
 
 pub use crate::model::Target;
 use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};

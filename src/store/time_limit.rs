@@ -371,8 +371,9 @@ impl ObjectLedger for TimeLimited {
         self.limited("claim an object", |store| async move { store.claim(content).await }).await
     }
 
-    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
-        self.limited("release an object", |store| async move { store.release(claim).await }).await
+    async fn release(&self, claims: &[Claim]) -> Result<(), StoreError> {
+        let operation = format!("release {} objects", claims.len());
+        self.limited(&operation, |store| async move { store.release(claims).await }).await
     }
 
     async fn loosen(&self, objects: &[(Digest, String)]) -> Result<(), StoreError> {

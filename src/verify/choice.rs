@@ -129,7 +129,6 @@ pub fn batches(chosen: &[Chosen], (bytes, entries): (u64, usize)) -> Vec<&[Chose
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
 
     fn choose_of(ids: i64, selection: &Selection) -> Vec<i64> {
         let mut choice = Choice { selection, chosen: Vec::new(), nearest: None };
@@ -139,7 +138,6 @@ mod tests {
                 original_path: format!("{id}.jpg"),
                 file_size: 1,
                 mtime_ns: 0,
-                updated_at: Timestamp(0),
                 access_is_old: false,
                 has_data: true,
             });

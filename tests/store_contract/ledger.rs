@@ -26,11 +26,12 @@ pub async fn a_claim_holds_a_removal_off(store: &dyn Store, _: &Database) {
     let two = store.claim(object.content).await.unwrap().unwrap();
     assert_ne!(one, two);
     assert_eq!(store.begin_removal(&object).await.unwrap(), Removal::Claimed);
-    store.release(one).await.unwrap();
-    store.release(one).await.unwrap();
+    let three = store.claim(object.content).await.unwrap().unwrap();
+    store.release(&[three, one]).await.unwrap();
+    store.release(&[one]).await.unwrap();
     assert_eq!(store.begin_removal(&object).await.unwrap(), Removal::Claimed);
     assert_eq!(only_loose(store).await, object, "a removal that did not begin left a mark");
-    store.release(two).await.unwrap();
+    store.release(&[two]).await.unwrap();
     assert_eq!(store.begin_removal(&object).await.unwrap(), Removal::Begun);
 }
 

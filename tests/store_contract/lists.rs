@@ -99,6 +99,47 @@ pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) 
     assert!(store.list(&later).await.unwrap().is_empty());
 }
 
+pub async fn a_whole_list_is_gone_through(store: &dyn Store, _: &Database) {
+    let all: Vec<_> = (0..1_100).map(|n| entry(&format!("{}/{n}", n % 7), b"x", n)).collect();
+    for batch in all.chunks(300) {
+        store.put(batch).await.unwrap();
+    }
+    let search = |text: &str| Some(text.to_owned());
+    let none = ListQuery::default;
+    for query in [
+        ListQuery { sort: Sort::Path, ..none() },
+        ListQuery { sort: Sort::Accessed, descending: true, search: search("1"), ..none() },
+        ListQuery { sort: Sort::Path, search: search("/"), mime: search("image/"), ..none() },
+        ListQuery { sort: Sort::Size, has_data: Some(true), limit: Some(1_050), ..none() },
+        ListQuery { sort: Sort::Updated, descending: true, offset: 90, ..none() },
+        ListQuery { limit: Some(0), ..none() },
+        ListQuery { search: search("no such"), ..none() },
+    ] {
+        assert_eq!(
+            gone_through(store, Through::list(query.clone())).await,
+            list(store, &query).await
+        );
+    }
+    let ids: Vec<i64> = list(store, &none()).await.iter().rev().map(|entry| entry.id).collect();
+    let query = ListQuery { sort: Sort::Path, descending: true, ..none() };
+    let named = gone_through(store, Through::named(ids.clone(), query)).await;
+    assert_eq!(named.iter().map(|entry| entry.id).collect::<Vec<_>>(), ids);
+    assert!(gone_through(store, Through::named(Vec::new(), none())).await.is_empty());
+}
+
+async fn gone_through(store: &dyn Store, mut list: Through) -> Vec<Entry> {
+    let mut all = Vec::new();
+    while let Some(part) = list.next(store).await.unwrap() {
+        assert!(part.len() <= 1_000);
+        all.extend(part);
+    }
+    all
+}
+
+async fn list(store: &dyn Store, query: &ListQuery) -> Vec<Entry> {
+    store.list(query).await.unwrap()
+}
+
 pub async fn pages_of_every_order_meet_every_entry_once(store: &dyn Store, database: &Database) {
     for n in 0..23_u8 {
         // Sizes and moments that several entries share: the id must break ties.

@@ -26,8 +26,8 @@ use imagecached::model::{Digest, FileStat, Timestamp, UploadPath, base64};
 use imagecached::store::ledger::{LooseObject, Removal};
 use imagecached::store::{
     self, Fetched, FetchedPayload, HistoryQuery, HistoryTotals, ListQuery, Options, Page,
-    PayloadPlace, Purged, Relocation, Sort, Spot, Store, StoreError, Stored, Target, Totals, Touch,
-    Trouble, Which,
+    PayloadPlace, Purged, Relocation, Sort, Spot, Store, StoreError, Stored, Target, Through,
+    Totals, Touch, Trouble, Which,
 };
 use places::Place;
 use sqlx::{ConnectOptions, Executor};
@@ -139,6 +139,7 @@ contract! {
     lists_are_filtered_and_sorted
     pages_by_id_meet_every_entry_once
     pages_of_every_order_meet_every_entry_once
+    a_whole_list_is_gone_through
     a_page_goes_on_behind_an_entry_that_is_gone
     lists_read_no_payload
     growth_is_counted_by_day

@@ -48,7 +48,7 @@ async fn upload(store: Arc<dyn Store>, scene: Arc<Scene>, task: u64) {
         let at = format!("{task}/{round}");
         store.put(&[remote(&at, &bytes)]).await.unwrap();
         *scene.granted.lock().unwrap().entry(content).or_default() -= 1;
-        store.release(claim).await.unwrap();
+        store.release(&[claim]).await.unwrap();
         assert!(scene.has(content), "an entry without its object");
         let id = id(&*store, &at).await;
         assert!(scene.has(content), "an entry without its object");

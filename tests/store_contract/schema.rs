@@ -138,7 +138,7 @@ pub async fn a_cache_of_the_first_version_is_upgraded(store: &dyn Store, databas
     assert_eq!(store.identity().await.unwrap().len(), 32);
     assert_eq!(stored(store, "old.jpg").await.payload, PayloadKind::Url);
     let claim = store.claim(Digest::of(bytes)).await.unwrap().unwrap();
-    store.release(claim).await.unwrap();
+    store.release(&[claim]).await.unwrap();
     store.put(&[entry("old.jpg", b"new", 1)]).await.unwrap();
     assert_eq!(store.loose(10).await.unwrap()[0].url, url(bytes));
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
-use imagecached::uploads::{Event, Found, Scanned, Watch, scan};
+use imagecached::uploads::{Event, Found, Scanned, Watch, names, scan};
 
 use crate::namespace::in_user_namespace;
 use crate::{in_memory, on_disk, path};
@@ -50,6 +50,31 @@ fn every_file_is_found_once() {
         assert_eq!(files, [("a/b/c/three".to_owned(), 3)]);
         assert_eq!(counts, Scanned { files: 1, directories: 2 });
     }
+}
+
+#[test]
+fn names_are_those_of_the_files_that_a_scan_finds() {
+    let dir = on_disk();
+    let root = dir.path();
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    let odd = OsStr::from_bytes(b"a/\xff.jpg");
+    let ours = ["a/.imagecached-0123456789abcdef.tmp", ".imagecached"];
+    for name in ["top", "a/one", "a/b/\u{1f408}", "a/.hidden"].iter().chain(&ours) {
+        fs::write(root.join(name), "x").unwrap();
+    }
+    fs::write(root.join(odd), "x").unwrap();
+    symlink("top", root.join("link")).unwrap();
+    let _socket = UnixListener::bind(root.join("a/socket")).unwrap();
+    let (found, ..) = scanned(root, "");
+    let files = names(root).unwrap().files();
+    assert_eq!(files.len(), found.len());
+    assert!(found.iter().all(|(path, _)| files.contains(path)), "{found:?}");
+    let all = names(root).unwrap().all();
+    assert_eq!(all.len(), found.len() + 2);
+    assert!(found.iter().all(|(path, _)| all.contains(path)));
+    assert!(all.contains("link") && all.contains("a/socket") && !all.contains("a/b"));
+    assert!(names(root).unwrap().unreadable.is_none());
+    assert_eq!(names(&root.join("gone")).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
 #[test]

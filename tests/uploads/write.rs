@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use imagecached::model::FileStat;
-use imagecached::uploads::{PlaceError, Placer, Published, UploadDir, sweep};
+use imagecached::uploads::{PlaceError, Placer, Published, UploadDir, names_swept};
 
 use crate::{in_memory, listing, on_disk, path};
 
@@ -100,7 +100,7 @@ fn nothing_has_the_name_before_it_is_whole() {
         let mode = fs::metadata(dir.path().join(&hidden[0])).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600, "what is unfinished is nobody else's to read");
         // One that is being written is not swept away; one whose writer is gone is.
-        assert_eq!(sweep(dir.path()).unwrap(), 0);
+        assert_eq!(names_swept(dir.path()).unwrap().1, 0);
         drop(draft);
         assert_eq!(listing(dir.path()), [""; 0]);
     }
@@ -116,8 +116,8 @@ fn t11_what_a_killed_restore_left_is_swept() {
         fs::write(dir.path().join(name), "x").unwrap();
     }
     symlink("a/f", dir.path().join(".imagecached-aaaaaaaaaaaaaaaa.tmp")).unwrap();
-    assert_eq!(sweep(dir.path()).unwrap(), 2);
-    assert_eq!(sweep(dir.path()).unwrap(), 0);
+    assert_eq!(names_swept(dir.path()).unwrap().1, 2);
+    assert_eq!(names_swept(dir.path()).unwrap().1, 0);
     for name in stay {
         assert!(dir.path().join(name).exists(), "{name}");
     }

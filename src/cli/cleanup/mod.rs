@@ -9,11 +9,13 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use crate::cleanup::{CleanupError, Destination, Sum, Unused, carry_out, kept_until, purge};
+use crate::cleanup::{
+    Candidates, CleanupError, Destination, Sum, Unused, carry_out, kept_until, purge,
+};
 use crate::cli::cleanup::objects::Referred;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output;
+use crate::cli::output::{self, JsonArray};
 use crate::model::ByteSize;
 use crate::model::Timestamp;
 use crate::objects::{Objects, Trouble};
@@ -62,15 +64,17 @@ impl Cleanup {
         let (store, keeping) = (context.store.as_ref(), context.keeping());
         let to = keeping.destination(self.for_good);
         let (mut sum, mut referred) = (Sum::default(), Referred::default());
+        let mut json = self.json.then(|| JsonArray::named("candidates"));
         while let Some(part) = unused.next(store).await? {
             sum.removed += carry_out(store, &part, to).await?;
             referred.add(context, &part);
-            sum.add(part, self.kept_in_memory());
+            print_json(json.as_mut(), &part)?;
+            sum.add(part, 0);
         }
         let removed = sum.removed;
         let purged = purge(store, keeping).await?;
         let objects = objects::remove(context, referred).await;
-        if self.json {
+        if let Some(json) = json {
             let mut result = self.result(&sum);
             result["objects"] = objects.json();
             result["kept_until"] = match to {
@@ -78,7 +82,7 @@ impl Cleanup {
                 Destination::Nowhere => serde_json::Value::Null,
             };
             result["purged"] = json!({ "versions": purged.versions, "trashed": purged.trashed });
-            output::json(&result)?;
+            json.end_with(&result)?;
         } else {
             let bytes = ByteSize(sum.bytes);
             output::line(&format!("{removed} entries removed ({bytes})"))?;
@@ -98,6 +102,7 @@ impl Cleanup {
 
     async fn show(&self, context: &Context, mut unused: Unused) -> Result<Exit, Failure> {
         let (mut sum, mut referred) = (Sum::default(), Referred::default());
+        let mut json = self.json.then(|| JsonArray::named("candidates"));
         while let Some(part) = unused.next(context.store.as_ref()).await? {
             for entry in part.entries.iter().filter(|_| !self.json) {
                 output::line(&format!(
@@ -108,13 +113,17 @@ impl Cleanup {
                 ))?;
             }
             referred.add(context, &part);
-            sum.add(part, self.kept_in_memory());
+            print_json(json.as_mut(), &part)?;
+            sum.add(part, 0);
+            if !output::is_read() {
+                return Ok(Exit::Done);
+            }
         }
         let objects = objects::expected(context, referred).await?;
-        if self.json {
+        if let Some(json) = json {
             let mut result = self.result(&sum);
             result["objects"] = objects.json();
-            output::json(&result)?;
+            json.end_with(&result)?;
             return Ok(Exit::Done);
         }
         let (count, in_use) = (sum.entries, sum.in_use);
@@ -131,20 +140,20 @@ impl Cleanup {
         Ok(Exit::Done)
     }
 
-    /// Entries that are kept until the end: JSON is one value and needs all, lines need none.
-    fn kept_in_memory(&self) -> usize {
-        if self.json { usize::MAX } else { 0 }
-    }
-
     fn result(&self, sum: &Sum) -> serde_json::Value {
         json!({
             "days": self.days,
             "removed": sum.removed,
-            "candidates": sum.first.iter().map(output::entry).collect::<Vec<_>>(),
             "bytes": sum.bytes,
             "in_use": sum.in_use,
         })
     }
+}
+
+/// Prints what would go, or went: nobody keeps all of it in memory.
+fn print_json(json: Option<&mut JsonArray>, part: &Candidates) -> Result<(), Failure> {
+    let Some(json) = json else { return Ok(()) };
+    part.entries.iter().try_for_each(|entry| json.add(&output::entry(entry)))
 }
 
 /// How long what was just removed can be taken back.

@@ -9,6 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::Digest;
+use crate::model::index::key;
 use crate::objects::{Pace, Removed, Stop};
 
 /// Loose objects are counted up to here.
@@ -47,8 +48,10 @@ struct Stay {
 pub struct Referred {
     /// Contents of objects in the configured store.
     ours: HashSet<Digest>,
-    /// Where others are.
-    elsewhere: HashSet<String>,
+    /// Others, by what stands for their URLs where there may be a million.
+    elsewhere: HashSet<u128>,
+    /// Where those are.
+    places: BTreeSet<String>,
 }
 
 impl Referred {
@@ -57,7 +60,12 @@ impl Referred {
         for url in urls {
             match context.remote.as_ref().and_then(|remote| remote.content(url)) {
                 Some(content) => drop(self.ours.insert(content)),
-                None => drop(self.elsewhere.insert(url.to_owned())),
+                None => {
+                    self.elsewhere.insert(key(url));
+                    if self.places.len() <= PLACES {
+                        self.places.insert(place_of(url));
+                    }
+                }
             }
         }
     }
@@ -185,8 +193,7 @@ impl Done {
 
 impl From<Referred> for Stay {
     fn from(referred: Referred) -> Self {
-        let places = referred.elsewhere.iter().map(|url| place_of(url)).collect();
-        Self { objects: referred.elsewhere.len(), places }
+        Self { objects: referred.elsewhere.len(), places: referred.places }
     }
 }
 

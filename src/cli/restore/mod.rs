@@ -2,7 +2,6 @@
 
 mod past;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -11,13 +10,14 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{output, past_time, progress};
+use crate::cli::output::{self, JsonArray};
+use crate::cli::{past_time, progress};
 use crate::daemon::summary::tell_restore;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
 use crate::model::{ByteSize, Timestamp};
 use crate::restore::{self, PlanError, Report};
-use crate::store::{ListQuery, Sort};
+use crate::store::{ListQuery, Sort, Through};
 
 #[derive(Debug, Args)]
 pub struct Restore {
@@ -76,26 +76,32 @@ impl Restore {
     }
 
     async fn print_plan(&self, context: &Context, plan: &Plan) -> Result<(), Failure> {
-        let missing: HashSet<i64> = plan.missing.iter().map(|m| m.id).collect();
-        let query = ListQuery { sort: Sort::Updated, descending: true, ..ListQuery::default() };
-        let entries = if missing.is_empty() {
-            Vec::new()
-        } else {
-            let mut entries = context.store.list(&query).await?;
-            entries.retain(|entry| missing.contains(&entry.id));
-            entries
-        };
-        if self.json {
-            return output::json(&json!({
-                "missing": entries.iter().map(output::entry).collect::<Vec<_>>(),
+        let mut json = self.json.then(|| JsonArray::named("missing"));
+        let missing = plan.missing.iter().map(|missing| missing.id).collect();
+        let newest_first =
+            ListQuery { sort: Sort::Updated, descending: true, ..ListQuery::default() };
+        let mut list = Through::named(missing, newest_first);
+        while let Some(entries) = list.next(context.store.as_ref()).await? {
+            for entry in &entries {
+                match &mut json {
+                    Some(json) => json.add(&output::entry(entry))?,
+                    None => {
+                        let size = ByteSize(entry.file_size);
+                        output::line(&format!("{}\t{size}", entry.original_path))?;
+                    }
+                }
+            }
+            if !output::is_read() {
+                break;
+            }
+        }
+        if let Some(json) = json {
+            return json.end_with(&json!({
                 "bytes": plan.bytes,
                 "present": plan.present,
                 "without_data": plan.without_data,
                 "refused": plan.refused,
             }));
-        }
-        for entry in &entries {
-            output::line(&format!("{}\t{}", entry.original_path, ByteSize(entry.file_size)))?;
         }
         for (path, why) in &plan.refused_examples {
             output::line(&format!("{path:?} would be refused: {why}"))?;

@@ -144,8 +144,8 @@ pub(super) fn judge_unsaved(unsaved: &Unsaved, daemon_runs: bool) -> Vec<Finding
 mod tests {
     use super::*;
     use crate::doctor::directory::Tree;
+    use crate::model::IndexRow;
     use crate::model::index::key;
-    use crate::model::{IndexRow, Timestamp};
 
     fn row(id: i64, path: &str, has_data: bool) -> IndexRow {
         IndexRow {
@@ -153,7 +153,6 @@ mod tests {
             original_path: path.into(),
             file_size: 10,
             mtime_ns: 0,
-            updated_at: Timestamp(0),
             access_is_old: true,
             has_data,
         }
@@ -166,7 +165,7 @@ mod tests {
     #[test]
     fn what_the_cache_lacks_or_has_too_much_is_told() {
         let mut on_disk = Tree::default();
-        on_disk.files.insert(key("here.jpg"));
+        on_disk.files = [key("here.jpg")].into_iter().collect();
         let mut cached = Cached::default();
         for (id, path, has_data) in [
             (1, "here.jpg", true),

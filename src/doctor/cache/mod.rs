@@ -10,11 +10,10 @@ use crate::doctor::cache::judge::{judge_beside, judge_cached, judge_room, judge_
 use crate::doctor::directory::Tree;
 use crate::doctor::finding::{Finding, Names};
 use crate::model::entry::PayloadKind;
-use crate::model::index::key;
 use crate::model::plan::Plan;
 use crate::model::scratch::is_scratch;
 use crate::model::{Index, IndexRow, Look, Patterns, UploadPath};
-use crate::store::{ListQuery, StoreError};
+use crate::store::{ListQuery, StoreError, Through};
 use crate::uploads::{Disk, Found, OpenError, UploadDir, scan};
 
 /// Files younger than this are on their way where a daemon runs.
@@ -98,10 +97,13 @@ async fn read(patient: &Patient, on_disk: &Tree) -> Result<Cached, StoreError> {
     let mut cached = Cached::default();
     patient.store.index(&mut |row| cached.note(&row, on_disk)).await?;
     let query = ListQuery { payload: Some(PayloadKind::Url), ..ListQuery::default() };
-    for entry in patient.store.list(&query).await? {
-        let url = entry.image_url.as_deref().unwrap_or_default();
-        if !patient.remote.as_ref().is_some_and(|remote| remote.owns(url)) {
-            cached.by_url.add(&entry.original_path);
+    let mut by_url = Through::list(query);
+    while let Some(entries) = by_url.next(patient.store.as_ref()).await? {
+        for entry in entries {
+            let url = entry.image_url.as_deref().unwrap_or_default();
+            if !patient.remote.as_ref().is_some_and(|remote| remote.owns(url)) {
+                cached.by_url.add(&entry.original_path);
+            }
         }
     }
     Ok(cached)
@@ -116,7 +118,7 @@ impl Cached {
         self.entries += 1;
         self.index.note_stored(row);
         let before = (self.plan.missing.len(), self.plan.without_data, self.plan.refused);
-        self.plan.consider(row, |path| on_disk.files.contains(&key(path)));
+        self.plan.consider(row, |path| on_disk.files.contains(path));
         if self.plan.missing.len() > before.0 {
             self.missing.add(&row.original_path);
         } else if self.plan.without_data > before.1 {

@@ -9,7 +9,9 @@ use sqlx::{MySqlConnection, QueryBuilder, Result, Row};
 
 use crate::model::{Digest, Timestamp};
 use crate::store::StoreError;
-use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal, in_order, named};
+use crate::store::ledger::{
+    Claim, LooseObject, ObjectLedger, Removal, ids_in_order, in_order, named,
+};
 use crate::store::mysql::{MySql, read::micros};
 use crate::store::retry::{begin, unit};
 use crate::store::{put, rows};
@@ -79,15 +81,15 @@ impl MySql {
             sqlx::query(sql).bind(claim.0).bind(content.to_string()).fetch_one(&mut *unit).await?;
         let stands = row.try_get::<i64, _>(0)? != 0;
         if !stands {
-            withdraw(&mut unit, claim).await?;
+            withdraw(&mut unit, &[claim]).await?;
         }
         unit.commit().await?;
         Ok(stands)
     }
 
-    async fn release_once(&self, claim: Claim) -> Result<()> {
+    async fn release_once(&self, claims: &[Claim]) -> Result<()> {
         let mut unit = begin(&self.pool).await?;
-        withdraw(&mut unit, claim).await?;
+        withdraw(&mut unit, claims).await?;
         unit.commit().await
     }
 
@@ -212,9 +214,12 @@ impl MySql {
     }
 }
 
-async fn withdraw(connection: &mut MySqlConnection, claim: Claim) -> Result<()> {
-    let sql = "DELETE FROM image_cache_claim WHERE id = ?";
-    sqlx::query(sql).bind(claim.0).execute(connection).await?;
+async fn withdraw(connection: &mut MySqlConnection, claims: &[Claim]) -> Result<()> {
+    // One by one within the transaction: a list would be another statement for each number of claims.
+    for id in ids_in_order(claims) {
+        let sql = "DELETE FROM image_cache_claim WHERE id = ?";
+        sqlx::query(sql).bind(id).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
@@ -240,9 +245,9 @@ impl ObjectLedger for MySql {
         Ok(stands.then_some(claim))
     }
 
-    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
-        let done = unit(|| self.release_once(claim)).await;
-        self.told("release an object", done).await
+    async fn release(&self, claims: &[Claim]) -> Result<(), StoreError> {
+        let done = unit(|| self.release_once(claims)).await;
+        self.told(format!("release {} objects", claims.len()), done).await
     }
 
     async fn loosen(&self, objects: &[(Digest, String)]) -> Result<(), StoreError> {

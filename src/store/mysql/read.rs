@@ -87,9 +87,8 @@ pub(super) async fn known_by_id(
 impl MySql {
     pub(super) async fn index_once(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<()> {
         let sql = concat!(
-            "SELECT id, original_path, file_size, mtime_ns, ",
-            micros!("updated_at"),
-            ", (last_accessed < UTC_TIMESTAMP(6) - INTERVAL 1 DAY), (",
+            "SELECT id, original_path, file_size, mtime_ns,
+                (last_accessed < UTC_TIMESTAMP(6) - INTERVAL 1 DAY), (",
             place!(),
             " <> 0)
              FROM image_cache ORDER BY updated_at DESC, id DESC"

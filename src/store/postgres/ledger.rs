@@ -8,7 +8,9 @@ use sqlx::{PgConnection, Result, Row};
 
 use crate::model::{Digest, Timestamp};
 use crate::store::StoreError;
-use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal, in_order, named};
+use crate::store::ledger::{
+    Claim, LooseObject, ObjectLedger, Removal, ids_in_order, in_order, named,
+};
 use crate::store::postgres::{Postgres, query, read::micros};
 use crate::store::retry::unit;
 use crate::store::rows;
@@ -76,15 +78,15 @@ impl Postgres {
         let row = query(sql).bind(claim.0).bind(content.to_string()).fetch_one(&mut *unit).await?;
         let stands: bool = row.try_get(0)?;
         if !stands {
-            withdraw(&mut unit, claim).await?;
+            withdraw(&mut unit, &[claim]).await?;
         }
         unit.commit().await?;
         Ok(stands)
     }
 
-    async fn release_once(&self, claim: Claim) -> Result<()> {
+    async fn release_once(&self, claims: &[Claim]) -> Result<()> {
         let mut unit = self.begin().await?;
-        withdraw(&mut unit, claim).await?;
+        withdraw(&mut unit, claims).await?;
         unit.commit().await
     }
 
@@ -195,9 +197,9 @@ impl Postgres {
     }
 }
 
-async fn withdraw(connection: &mut PgConnection, claim: Claim) -> Result<()> {
-    let sql = "DELETE FROM image_cache_claim WHERE id = $1";
-    query(sql).bind(claim.0).execute(connection).await?;
+async fn withdraw(connection: &mut PgConnection, claims: &[Claim]) -> Result<()> {
+    let sql = "DELETE FROM image_cache_claim WHERE id = ANY($1)";
+    query(sql).bind(ids_in_order(claims)).execute(connection).await?;
     Ok(())
 }
 
@@ -223,9 +225,9 @@ impl ObjectLedger for Postgres {
         Ok(stands.then_some(claim))
     }
 
-    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
-        let done = unit(|| self.release_once(claim)).await;
-        self.told("release an object", done).await
+    async fn release(&self, claims: &[Claim]) -> Result<(), StoreError> {
+        let done = unit(|| self.release_once(claims)).await;
+        self.told(format!("release {} objects", claims.len()), done).await
     }
 
     async fn loosen(&self, objects: &[(Digest, String)]) -> Result<(), StoreError> {

@@ -93,9 +93,8 @@ pub(super) async fn known_by_id(
 impl Postgres {
     pub(super) async fn index_once(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<()> {
         let sql = concat!(
-            "SELECT id, original_path, file_size, mtime_ns, ",
-            micros!("updated_at"),
-            ", (last_accessed < now() - interval '1 day')::int::bigint, (",
+            "SELECT id, original_path, file_size, mtime_ns,
+                (last_accessed < (SELECT now() - interval '1 day'))::int::bigint, (",
             place!(),
             " <> 0)::int::bigint
              FROM image_cache ORDER BY updated_at DESC, id DESC"

@@ -8,7 +8,7 @@ use crate::store::put::Known;
 use crate::store::rows::{Column, mode, place, size};
 use crate::store::{Fetched, FetchedPayload, Stored};
 
-/// `id, original_path, file_size, mtime_ns, updated_at, access_is_old, has_data`
+/// `id, original_path, file_size, mtime_ns, access_is_old, has_data`
 ///
 /// A row that holds something else (others may write the table, and SQLite takes a text for a number)
 /// must not hide its neighbours: it is handed on under a path that no restore takes and every plan
@@ -26,7 +26,6 @@ where
             original_path: format!("/entry {id} cannot be read"),
             file_size: 0,
             mtime_ns: 0,
-            updated_at: Timestamp(0),
             access_is_old: false,
             has_data: false,
         }
@@ -44,9 +43,8 @@ where
         original_path: row.try_get(1)?,
         file_size: size(row.try_get(2)?),
         mtime_ns: row.try_get(3)?,
-        updated_at: Timestamp(row.try_get(4)?),
-        access_is_old: row.try_get::<i64, _>(5)? != 0,
-        has_data: row.try_get::<i64, _>(6)? != 0,
+        access_is_old: row.try_get::<i64, _>(4)? != 0,
+        has_data: row.try_get::<i64, _>(5)? != 0,
     })
 }
 

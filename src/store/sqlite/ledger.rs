@@ -8,7 +8,9 @@ use sqlx::{Result, Row, SqliteConnection};
 
 use crate::model::Digest;
 use crate::store::StoreError;
-use crate::store::ledger::{Claim, LooseObject, ObjectLedger, Removal, in_order, named};
+use crate::store::ledger::{
+    Claim, LooseObject, ObjectLedger, Removal, ids_in_order, in_order, named,
+};
 use crate::store::retry::unit;
 use crate::store::rows;
 use crate::store::sqlite::{Sqlite, json, read::micros};
@@ -58,10 +60,10 @@ impl Sqlite {
         Ok(done.rows_affected() == 1)
     }
 
-    async fn release_once(&self, claim: Claim) -> Result<()> {
+    async fn release_once(&self, claims: &[Claim]) -> Result<()> {
         let mut writing = self.write().await?;
-        sqlx::query("DELETE FROM image_cache_claim WHERE id = ?")
-            .bind(claim.0)
+        sqlx::query("DELETE FROM image_cache_claim WHERE id IN (SELECT value FROM json_each(?))")
+            .bind(json(&ids_in_order(claims)))
             .execute(&mut *writing.unit)
             .await?;
         writing.commit().await
@@ -167,9 +169,9 @@ impl ObjectLedger for Sqlite {
         Ok(granted.then_some(claim))
     }
 
-    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
-        let done = unit(|| self.release_once(claim)).await;
-        self.told("release an object", done).await
+    async fn release(&self, claims: &[Claim]) -> Result<(), StoreError> {
+        let done = unit(|| self.release_once(claims)).await;
+        self.told(format!("release {} objects", claims.len()), done).await
     }
 
     async fn loosen(&self, objects: &[(Digest, String)]) -> Result<(), StoreError> {
