@@ -1,7 +1,6 @@
 //! Database servers of the chaos' own, since they are stopped and killed all the time.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::plan::{Product, Stop};
+use crate::support::port::Port;
 use crate::support::server_user::{as_server, give_to_server, postgres_program};
 
 /// A server may take so long to come up, with all that it must recover.
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Server {
     product: Product,
     directory: PathBuf,
-    port: u16,
+    port: Port,
     process: Option<Child>,
 }
 
@@ -43,14 +43,14 @@ impl Server {
         };
         let made = made.expect("the server's programs are here");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut server = Self { product, directory, port: free_port(), process: None };
+        let mut server = Self { product, directory, port: Port::new(), process: None };
         server.start();
         server
     }
 
     /// Makes a database; gives its URL.
     pub fn make_database(&self, name: &str) -> String {
-        let port = self.port.to_string();
+        let port = self.port.number().to_string();
         let (mut make, url) = match self.product {
             Product::Postgres => {
                 let mut make = Command::new(postgres_program("createdb"));
@@ -106,7 +106,7 @@ impl Server {
         let mut ask = match self.product {
             Product::Postgres => {
                 let mut ask = Command::new(postgres_program("pg_isready"));
-                ask.args(["--host=127.0.0.1", "--port", &self.port.to_string()]);
+                ask.args(["--host=127.0.0.1", "--port", &self.port.number().to_string()]);
                 ask
             }
             _ => {
@@ -119,7 +119,7 @@ impl Server {
     }
 
     fn spawn(&self) -> Child {
-        let (directory, port) = (self.directory.display(), self.port);
+        let (directory, port) = (self.directory.display(), self.port.number());
         let mut command = match self.product {
             Product::Postgres => {
                 let mut command = as_server(postgres_program("postgres"));
@@ -159,7 +159,7 @@ impl Server {
     fn mariadb_admin(&self) -> Command {
         let mut command = Command::new("mariadb-admin");
         command.args(["--no-defaults", "--host=127.0.0.1", "--user=root"]);
-        command.arg(format!("--port={}", self.port));
+        command.arg(format!("--port={}", self.port.number()));
         command
     }
 
@@ -172,17 +172,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.is_running() {
             self.stop(Stop::Immediate);
-        }
-    }
-}
-
-/// Below the range from which the kernel takes ports for outgoing connections, and the one of our proxies:
-/// nobody gets it while the server is down.
-fn free_port() -> u16 {
-    loop {
-        let port = 8_400 + (getrandom::u32().expect("random numbers") % 3_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

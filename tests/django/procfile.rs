@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::samples::Sample;
 use crate::shop::{Shop, Site, python};
-use crate::static_site::free_port;
 use crate::support::database::Kind;
+use crate::support::port::Port;
 use crate::support::program::{Running, wait_until};
 
 const PROCFILE: &str = include_str!("../../Procfile");
@@ -16,8 +16,9 @@ fn the_procfile_s_web_line_runs() {
     let line = PROCFILE.lines().find_map(|line| line.strip_prefix("web: ")).expect("a web line");
     assert!(line.contains("gunicorn shop.wsgi"), "the shop of the tests is meant: {line}");
     let shop = Shop::new(Kind::Postgres);
+    let own = Port::new();
+    let port = own.number();
     let start = || {
-        let port = free_port();
         // A platform gives the line to a shell, with the programs in its PATH and a port to listen on.
         let mut command = Command::new("bash");
         command.args(["-c", line]).current_dir(shop.sandbox.beside());

@@ -1,23 +1,17 @@
 //! No database server, no settings: a plain web server and an SQLite file that comes with it.
 
 use std::fs;
-use std::net::TcpListener;
 
 use crate::shop::Site;
 use crate::support::database::Kind;
+use crate::support::port::Port;
 use crate::support::program::{Running, Sandbox, wait_until};
 
 const README: &str = include_str!("../../README.md");
 
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
-}
-
 /// What the README says to type, on another port.
-fn serve(sandbox: &Sandbox) -> (Running, Site) {
-    let port = free_port();
+fn serve(sandbox: &Sandbox, port: &Port) -> (Running, Site) {
+    let port = port.number();
     let line = README.lines().find_map(|line| line.strip_prefix("    cargo run --release -- "));
     let line = line.expect("the README's command").replace("8000", &port.to_string());
     let mut command = sandbox.command(&line.split(' ').collect::<Vec<_>>());
@@ -33,7 +27,8 @@ fn serve(sandbox: &Sandbox) -> (Running, Site) {
 #[test]
 fn a_static_site_needs_no_database_server() {
     let sandbox = Sandbox::new(Kind::Sqlite);
-    let (running, site) = serve(&sandbox);
+    let port = Port::new();
+    let (running, site) = serve(&sandbox, &port);
     sandbox.write("2025/cat.jpg", b"\xff\xd8\xff\xe0 a cat");
     assert_eq!(site.get("/2025/cat.jpg"), b"\xff\xd8\xff\xe0 a cat");
     running.signal(2);
@@ -46,7 +41,7 @@ fn a_static_site_needs_no_database_server() {
     assert!(log.lines().last().is_some_and(|last| last.contains("unsaved=0")), "{log}");
 
     sandbox.wipe();
-    let (running, site) = serve(&sandbox);
+    let (running, site) = serve(&sandbox, &port);
     assert_eq!(site.get("/2025/cat.jpg"), b"\xff\xd8\xff\xe0 a cat");
     running.stop();
     assert!(fs::exists(sandbox.beside().join("imagecached.sqlite3")).unwrap());

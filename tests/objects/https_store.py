@@ -1,14 +1,13 @@
 """An S3 server behind TLS, whose certificate is from an authority that was made for the occasion.
 
-    https_store.py DIRECTORY BUCKET
+    https_store.py DIRECTORY BUCKET PORT
 
-Writes the authority's certificate to DIRECTORY/authority.pem, prints the port that it listens on, and ends
-when its standard input does.
+Writes the authority's certificate to DIRECTORY/authority.pem, prints a line once it answers at the
+port, and ends when its standard input does.
 """
 
 import datetime
 import ipaddress
-import socket
 import ssl
 import sys
 import threading
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto.server import main
 
-directory, bucket = sys.argv[1:]
+directory, bucket, port = sys.argv[1:]
 now = datetime.datetime.now(datetime.timezone.utc)
 
 
@@ -62,10 +61,7 @@ write("server.key", server_key.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption(),
 ))
 
-with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    port = free.getsockname()[1]
-arguments = ["-p", str(port), "-c", f"{directory}/server.pem", "-k", f"{directory}/server.key"]
+arguments = ["-p", port, "-c", f"{directory}/server.pem", "-k", f"{directory}/server.key"]
 threading.Thread(target=main, args=(arguments,), daemon=True).start()
 
 trusting = ssl.create_default_context(cafile=f"{directory}/authority.pem")
@@ -77,5 +73,5 @@ while True:
     except urllib.error.URLError as error:
         if not isinstance(error.reason, ConnectionRefusedError):
             raise
-print(port, flush=True)
+print("up", flush=True)
 sys.stdin.read()

@@ -8,6 +8,7 @@ use imagecached::settings::{Sources, load};
 
 use crate::cloudinary_server::CloudinaryServer;
 use crate::support::database::Kind;
+use crate::support::port::Port;
 use crate::support::program::Sandbox;
 
 pub const BUCKET: &str = "imagecached-test";
@@ -21,6 +22,8 @@ pub struct Place {
     pub base_url: String,
     /// Where a directory is.
     directory: Option<tempfile::TempDir>,
+    /// Where nobody listens.
+    _closed: Option<Port>,
 }
 
 impl Place {
@@ -41,7 +44,7 @@ impl Place {
             ("AWS_ACCESS_KEY_ID", KEY_ID),
             ("AWS_SECRET_ACCESS_KEY", secret),
         ];
-        Self { environment: owned(&environment), base_url, directory: None }
+        Self { environment: owned(&environment), base_url, directory: None, _closed: None }
     }
 
     /// A directory.
@@ -49,21 +52,20 @@ impl Place {
         let directory = tempfile::tempdir().expect("a directory");
         let base_url = format!("file://{}/objects", directory.path().display());
         let environment = owned(&[("IMAGECACHED_OBJECT_STORE", &base_url)]);
-        Self { environment, base_url, directory: Some(directory) }
+        Self { environment, base_url, directory: Some(directory), _closed: None }
     }
 
     /// An account of a server that is as strict as Cloudinary.
     pub fn cloudinary(server: &CloudinaryServer) -> Self {
         let environment = owned(&[("CLOUDINARY_URL", &server.url())]);
-        Self { environment, base_url: String::new(), directory: None }
+        Self { environment, base_url: String::new(), directory: None, _closed: None }
     }
 
-    /// An address at which nobody listens.
+    /// An address at which nobody listens, for as long as this is kept.
     pub fn dead() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("its address");
-        drop(listener);
-        Self::s3_at(&format!("http://{address}"), SECRET)
+        let closed = Port::new();
+        let endpoint = format!("http://127.0.0.1:{}", closed.number());
+        Self { _closed: Some(closed), ..Self::s3_at(&endpoint, SECRET) }
     }
 
     /// With one more setting.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::place::{BUCKET, Place, SECRET, entries};
 use crate::support::database::Kind;
+use crate::support::port::Port;
 use crate::{count_lines, noise};
 
 /// A server of this test's own.
@@ -13,6 +14,7 @@ struct HttpsStore {
     server: Child,
     directory: tempfile::TempDir,
     endpoint: String,
+    _port: Port,
 }
 
 impl HttpsStore {
@@ -21,21 +23,23 @@ impl HttpsStore {
         let python = std::env::var("IMAGECACHED_TEST_REMOTE_PYTHON")
             .expect("IMAGECACHED_TEST_REMOTE_PYTHON is not set: run this by tests/with-services");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/https_store.py");
+        let port = Port::new();
         let mut server = Command::new(python)
             .arg(script)
             .arg(directory.path())
             .arg(BUCKET)
+            .arg(port.number().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("Python starts");
-        let mut port = String::new();
+        let mut line = String::new();
         let mut output = BufReader::new(server.stdout.take().expect("a pipe"));
-        output.read_line(&mut port).expect("a port");
-        let endpoint = format!("https://127.0.0.1:{}", port.trim());
-        assert!(port.len() > 1, "the server did not come up");
-        Self { server, directory, endpoint }
+        output.read_line(&mut line).expect("readable");
+        assert_eq!(line, "up\n", "the server did not come up");
+        let endpoint = format!("https://127.0.0.1:{}", port.number());
+        Self { server, directory, endpoint, _port: port }
     }
 
     fn authority(&self) -> PathBuf {

@@ -8,7 +8,8 @@ use crate::{lone_chunks, moved, moves, noise, spread};
 #[test]
 fn a_store_that_is_away_ends_the_move_and_nothing_is_lost() {
     for kind in [Kind::Sqlite, Kind::Postgres, Kind::MariaDb] {
-        let sandbox = Place::dead().sandbox(kind);
+        let gone = Place::dead();
+        let sandbox = gone.sandbox(kind);
         for n in 0..40 {
             sandbox.write(&format!("{n}.jpg"), &noise(n, 3_000));
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use imagecached::remote::{Limits, Trouble, open_with};
 
+use crate::port::Port;
 use crate::proxy::{Fault, Proxy};
 use crate::support::{Noise, bucket, download, limits, listed, open, server, upload};
 
@@ -128,8 +129,8 @@ async fn no_redirect_is_followed() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let remote = open(&bucket(&format!("http://{free}")));
+    let closed = Port::new();
+    let remote = open(&bucket(&format!("http://127.0.0.1:{}", closed.number())));
     let error = upload(&*remote, 100, 26).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Away, "{error}");
     assert!(error.to_string().contains("refused"), "{error}");

@@ -5,6 +5,8 @@ mod cloudinary;
 mod cloudinary_server;
 mod faults;
 mod memory;
+#[path = "../support/port.rs"]
+mod port;
 #[path = "../support/proxy/mod.rs"]
 #[allow(dead_code, reason = "shared with the tests of the whole program")]
 mod proxy;

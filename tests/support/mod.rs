@@ -8,6 +8,7 @@ pub mod namespace;
 pub mod noise;
 pub mod own_mariadb;
 pub mod own_postgres;
+pub mod port;
 pub mod program;
 pub mod proxy;
 pub mod running;

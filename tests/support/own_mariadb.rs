@@ -1,16 +1,16 @@
 //! A MariaDB of a test's own, for what cannot be done to one that others use as well.
 
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
+use super::port::Port;
 use super::program::{send, wait_until};
 use super::server_user::{as_server, give_to_server};
 
 pub struct OwnMariaDb {
     server: Child,
-    port: u16,
+    port: Port,
     directory: tempfile::TempDir,
 }
 
@@ -26,11 +26,11 @@ impl OwnMariaDb {
             .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
             .args(["--auth-root-authentication-method=normal", &data])
             .args(size));
-        let port = free_port();
+        let port = Port::new();
         let inside = |name: &str| directory.path().join(name).display().to_string();
         let server = as_server("mariadbd")
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"])
-            .args(["--skip-log-bin", &data, &format!("--port={port}")])
+            .args(["--skip-log-bin", &data, &format!("--port={}", port.number())])
             .args([
                 format!("--socket={}", inside("socket")),
                 format!("--pid-file={}", inside("pid")),
@@ -55,7 +55,7 @@ impl OwnMariaDb {
 
     /// The URL of its one database, as a user who is the owner of that and of nothing else.
     pub fn url(&self) -> String {
-        format!("mysql://app:app@127.0.0.1:{}/app", self.port)
+        format!("mysql://app:app@127.0.0.1:{}/app", self.port.number())
     }
 
     /// Runs statements as an administrator.
@@ -84,9 +84,4 @@ impl Drop for OwnMariaDb {
 fn run(command: &mut Command) {
     let output = command.output().expect("it runs");
     assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }

@@ -3,7 +3,7 @@
 //! pooler and the server's connections come and go.
 
 use std::fs::{self, Permissions};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 
@@ -11,13 +11,14 @@ use tempfile::TempDir;
 
 use crate::noise;
 use crate::support::database::Kind;
+use crate::support::port::Port;
 use crate::support::program::{Running, Sandbox, send, wait_until};
 use crate::support::server_user::as_server;
 
 /// A pooler of the test's own, since it is stopped and started.
 struct PgBouncer {
     directory: TempDir,
-    port: u16,
+    port: Port,
     child: Child,
 }
 
@@ -25,7 +26,7 @@ impl PgBouncer {
     /// In front of the server of this URL. Fewer server connections than the program may have, so that they are shared,
     /// and none that idles for long.
     fn start(server: &url::Url) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = Port::new();
         let directory = TempDir::with_prefix("imagecached-pgbouncer-").unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let users = directory.path().join("users");
@@ -33,17 +34,18 @@ impl PgBouncer {
         let (host, server_port) = (server.host_str().unwrap(), server.port().unwrap());
         let configuration = format!(
             "[databases]\n* = host={host} port={server_port}\n\
-             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir =\n\
              auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 2\n\
              server_idle_timeout = 1\nignore_startup_parameters = extra_float_digits\n",
+            port.number(),
             users.display()
         );
         fs::write(directory.path().join("pgbouncer.ini"), configuration).unwrap();
-        let child = Self::run(&directory, port);
+        let child = Self::run(&directory, &port);
         Self { directory, port, child }
     }
 
-    fn run(directory: &TempDir, port: u16) -> Child {
+    fn run(directory: &TempDir, port: &Port) -> Child {
         // Debian keeps it out of an ordinary user's PATH.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
         let mut child = as_server("pgbouncer")
@@ -56,14 +58,14 @@ impl PgBouncer {
             .expect("this test needs `setpriv` of util-linux");
         wait_until("PgBouncer", || {
             assert!(child.try_wait().unwrap().is_none(), "PgBouncer has ended at once");
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
+            TcpStream::connect(("127.0.0.1", port.number())).is_ok()
         });
         child
     }
 
     /// Starts it anew.
     fn start_again(&mut self) {
-        self.child = Self::run(&self.directory, self.port);
+        self.child = Self::run(&self.directory, &self.port);
     }
 
     /// At once, with whatever is under way.
@@ -91,7 +93,7 @@ fn t19_the_whole_cycle_through_pgbouncer() {
     let mut sandbox = Sandbox::new(Kind::Postgres);
     let mut url = url::Url::parse(&sandbox.url()).unwrap();
     let mut pooler = PgBouncer::start(&url);
-    url.set_port(Some(pooler.port)).unwrap();
+    url.set_port(Some(pooler.port.number())).unwrap();
     sandbox.environment.push(("DATABASE_URL".into(), url.to_string()));
     let upload = |name: &str| {
         for n in 0..20 {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use crate::support::database::Kind;
+use crate::support::port::Port;
 use crate::support::program::Sandbox;
 
 /// A password as a generator makes it, and as it stands in a URL.
@@ -193,15 +194,16 @@ fn t22_bad_forms_end_with_their_cure_and_no_secret() {
 #[test]
 fn t22_an_unreachable_server_is_named_without_the_password() {
     let sandbox = Sandbox::new(Kind::Sqlite);
-    // Nobody listens on a port that was just given back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody listens there.
+    let port = Port::new();
     for scheme in ["postgres", "mysql"] {
-        let url = format!("{scheme}://u:s3cret@127.0.0.1:{port}/db");
+        let address = format!("127.0.0.1:{}", port.number());
+        let url = format!("{scheme}://u:s3cret@{address}/db");
         let mut command = sandbox.command(&["status", "--set", "database_wait=1s"]);
         let output = command.env("DATABASE_URL", &url).output().unwrap();
         let told = shown(&output);
         assert_eq!(output.status.code(), Some(4), "{told}");
-        assert!(told.contains(&format!("127.0.0.1:{port}")), "{told}");
+        assert!(told.contains(&address), "{told}");
         assert!(!told.contains("s3cret"), "{told}");
     }
 }

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 pub use faults::{Fault, Faults};
 
+use super::port::Port;
 use faults::Limit;
 
 /// A way to a server that can be closed.
 pub struct Proxy {
     url: url::Url,
-    address: SocketAddr,
+    port: Port,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -65,11 +66,10 @@ impl Proxy {
             speeds: [const { AtomicU64::new(u64::MAX) }; 2],
             connections: Mutex::default(),
         });
-        let listener = listen();
-        let address = listener.local_addr().expect("an address");
-        url.set_port(Some(address.port())).expect("a URL with a port");
-        let accepting = Some(accept(listener, shared.clone()));
-        Self { url, address, shared, accepting }
+        let port = Port::new();
+        url.set_port(Some(port.number())).expect("a URL with a port");
+        let accepting = Some(accept(port.listen(), shared.clone()));
+        Self { url, port, shared, accepting }
     }
 
     /// The server's URL, as it leads through the proxy.
@@ -125,7 +125,7 @@ impl Proxy {
     pub fn go_away(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         // A last connection wakes the thread up.
-        let _ = TcpStream::connect(self.address);
+        let _ = TcpStream::connect(("127.0.0.1", self.port.number()));
         if let Some(accepting) = self.accepting.take() {
             accepting.join().expect("no panic");
         }
@@ -135,25 +135,13 @@ impl Proxy {
     /// Takes connections again.
     pub fn come_back(&mut self) {
         self.shared.closed.store(false, Ordering::SeqCst);
-        let listener = TcpListener::bind(self.address).expect("the port of before");
-        self.accepting = Some(accept(listener, self.shared.clone()));
+        self.accepting = Some(accept(self.port.listen(), self.shared.clone()));
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.go_away();
-    }
-}
-
-/// On a port below those that the kernel gives to outgoing connections: nobody has it when the proxy
-/// comes back.
-fn listen() -> TcpListener {
-    loop {
-        let port = 12_000 + getrandom::u32().expect("random numbers") % 8_000;
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port as u16)) {
-            return listener;
-        }
     }
 }
 
