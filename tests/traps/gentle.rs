@@ -29,7 +29,7 @@ fn an_upload_does_not_wait_for_a_backlog_that_is_bound_to_a_pace() {
         for n in 0..4 {
             sandbox.write(&format!("films/{n}.mp4"), &noise(n, 3 << 20));
         }
-        let mut watch = sandbox.watch_with(&[RATE, CHUNKS]);
+        let mut watch = sandbox.watch_with(&[RATE, CHUNKS, "shutdown_limit=10m"]);
         watch.wait_for_log("event=captured");
         for n in 0..10_u8 {
             let path = format!("new/{n}.jpg");

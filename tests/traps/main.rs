@@ -52,7 +52,7 @@ use std::path::{Path, PathBuf};
 
 use support::database::Kind;
 use support::noise::noise;
-use support::program::{count_lines, started_by};
+use support::program::{Sandbox, count_lines, started_by, wait_until};
 use support::usage::{cpu_time, peak_memory, resident_memory};
 
 /// The databases that the traps about entries are tried on.
@@ -77,6 +77,15 @@ fn everywhere() -> [(Kind, PathBuf); 4] {
 /// Whether the long versions are asked for, as `tests/floods` does.
 fn is_long() -> bool {
     std::env::var("IMAGECACHED_TEST_FLOOD").is_ok_and(|value| value == "full")
+}
+
+/// An app that ends with 0 when it is asked to; see [`app_is_up`].
+const APP: &str = "trap 'exit 0' TERM; : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
+
+/// Waits for an app that makes this file. Whoever asks an app to end before that may meet a shell that has not
+/// come to its trap yet, and dies.
+fn app_is_up(sandbox: &Sandbox) {
+    wait_until("the app", || sandbox.beside().join("up").exists());
 }
 
 /// Makes the directories above a file.

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, send, started_by, wait_until};
 use crate::support::proxy::Proxy;
-use crate::{DATABASES, noise};
+use crate::{DATABASES, app_is_up, noise};
 
 /// An app that ends at TERM, as gunicorn does, and saves one more upload on the way.
 const APP: &str = "trap 'printf last > last.jpg; exit 0' TERM
     : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
 
+/// How long the end may take is not the question here.
+const IN_TIME: &str = "shutdown_limit=2m";
+
 fn upload_50(sandbox: &Sandbox) {
     for n in 0..50 {
         sandbox.write(&format!("products/{}/{n}.jpg", n % 7), &noise(n, 40_000));
     }
-}
-
-fn up(sandbox: &Sandbox) {
-    wait_until("the app", || sandbox.beside().join("up").exists());
 }
 
 fn with_the_last_one(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
@@ -28,8 +27,8 @@ fn with_the_last_one(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, V
 
 fn fifty_then(kind: Kind, end: impl FnOnce(&Running)) {
     let sandbox = Sandbox::new(kind);
-    let run = Running::start(sandbox.run(&[], APP));
-    up(&sandbox);
+    let run = Running::start(sandbox.run(&[IN_TIME], APP));
+    app_is_up(&sandbox);
     upload_50(&sandbox);
     let uploaded = sandbox.files();
     end(&run);
@@ -59,7 +58,7 @@ fn t10_term_to_all_processes_several_times() {
 #[test]
 fn t10_term_to_watch() {
     let sandbox = Sandbox::new(Kind::Postgres);
-    let watch = sandbox.watch();
+    let watch = sandbox.watch_with(&[IN_TIME]);
     upload_50(&sandbox);
     let (status, log) = watch.stop();
     assert!(status.success(), "{log}");
@@ -71,7 +70,7 @@ fn t10_term_to_watch() {
 fn t10_an_app_that_ends_by_itself() {
     let sandbox = Sandbox::new(Kind::Postgres);
     let script = "i=0; while [ $i -lt 50 ]; do printf $i > $i.jpg; i=$((i + 1)); done; exit 4";
-    let (status, log) = Running::start(sandbox.run(&[], script)).wait();
+    let (status, log) = Running::start(sandbox.run(&[IN_TIME], script)).wait();
     assert_eq!(status.code(), Some(4), "{log}");
     assert_eq!(sandbox.files().len(), 50);
     assert_eq!(sandbox.contents(), sandbox.files());
@@ -90,7 +89,7 @@ fn from_a_script(sandbox: &Sandbox, prefix: &[&str]) -> Running {
 fn t10_a_shell_without_exec_and_term_to_all() {
     let sandbox = Sandbox::new(Kind::Postgres);
     let script = from_a_script(&sandbox, &[]);
-    up(&sandbox);
+    app_is_up(&sandbox);
     upload_50(&sandbox);
     let uploaded = sandbox.files();
     script.signal_group(15);
@@ -108,7 +107,7 @@ fn t10_a_shell_without_exec_as_pid_1_and_term_to_it_alone() {
     let sandbox = Sandbox::new(Kind::Postgres);
     let script =
         from_a_script(&sandbox, &["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    up(&sandbox);
+    app_is_up(&sandbox);
     upload_50(&sandbox);
     // As PID 1 the shell has no use for TERM: nobody is told, and after 30 s the platform kills
     // everything. Whatever has been uploaded meanwhile is safe without a farewell.

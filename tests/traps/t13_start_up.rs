@@ -1,11 +1,13 @@
 //! Uploads while the program starts, between the first scan and the watch.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
+use crate::{APP, app_is_up};
 
 /// Writes into directories of before and into new ones until it is stopped.
 fn upload_until(stop: &AtomicBool, count: &AtomicUsize, sandbox: &Sandbox, round: usize) {
@@ -56,7 +58,9 @@ fn t13_uploads_while_watch_starts() {
 #[test]
 fn t13_uploads_while_run_starts() {
     none_lost(|sandbox| {
-        let app = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
-        Running::start(sandbox.run(&["scan_interval=1d"], app))
+        let _ = fs::remove_file(sandbox.beside().join("up"));
+        let run = Running::start(sandbox.run(&["scan_interval=1d"], APP));
+        app_is_up(sandbox);
+        run
     });
 }

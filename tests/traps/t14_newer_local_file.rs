@@ -8,9 +8,7 @@ use std::path::Path;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
 use crate::support::proxy::Proxy;
-use crate::{file_systems, make_parents, noise};
-
-const APP: &str = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+use crate::{APP, app_is_up, file_systems, make_parents, noise};
 
 fn the_local_file_wins(place: &Path) {
     let sandbox = Sandbox::beneath(Kind::Postgres, place);
@@ -33,6 +31,7 @@ fn the_local_file_wins(place: &Path) {
     let run = Running::start(sandbox.run(&[], APP));
     sandbox.wait_for_content("a.jpg", b"newer content");
     sandbox.wait_for_content("same size.jpg", b"new");
+    app_is_up(&sandbox);
     let (status, log) = run.stop();
     assert!(status.success(), "{log}");
     assert_eq!(sandbox.files(), wanted);
@@ -81,6 +80,7 @@ fn a_file_that_appears_wins(place: &Path) {
         let file = sandbox.uploads.join(path(*n));
         assert_eq!(std::fs::read(file).unwrap(), noise(n + 1_000, 20_000), "{n} was overwritten");
     }
+    app_is_up(&sandbox);
     let (status, log) = run.stop();
     assert!(status.success(), "{log}");
     assert_eq!(sandbox.files().len(), 400);

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 
-use crate::noise;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
+use crate::{APP, app_is_up, noise};
 
 /// How often the database's tables have been written to, by the database's own count.
 enum Writes {
@@ -76,13 +76,14 @@ fn fill(sandbox: &Sandbox) {
 }
 
 fn restore_and_run(sandbox: &Sandbox, deadline: &str) {
-    let app = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
-    let mut run = Running::start(sandbox.run(&[deadline, "scan_interval=1s"], app));
+    let _ = fs::remove_file(sandbox.beside().join("up"));
+    let mut run = Running::start(sandbox.run(&[deadline, "scan_interval=1s"], APP));
     run.wait_for_log("event=restore_finished");
     // Every event of the restore's own doing has come by the end of the second scan.
     for _ in 0..3 {
         run.wait_for_log("event=scan_finished");
     }
+    app_is_up(sandbox);
     let (status, log) = run.stop();
     assert!(status.success(), "{log}");
     assert!(!log.contains("event=captured"), "{log}");

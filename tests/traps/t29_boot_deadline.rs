@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::noise;
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox, wait_until};
+use crate::support::program::{Running, Sandbox};
 use crate::support::proxy::Proxy;
+use crate::{app_is_up, noise};
 
 /// What the app sees at its very start: our leftovers, and how many files are there.
 const APP: &str = "find . -name '.imagecached*' > \"$BESIDE/ours\"
@@ -33,7 +33,7 @@ fn t29_the_app_starts_at_the_deadline_and_the_rest_follows() {
     let mut run = Running::start(run);
     run.wait_for_log("event=boot_deadline");
     run.wait_for_log("event=app_started");
-    wait_until("the app", || sandbox.beside().join("up").exists());
+    app_is_up(&sandbox);
     assert_eq!(read(&sandbox, "ours"), "", "unfinished files stood there when the app started");
     let count: usize = read(&sandbox, "count").parse().unwrap();
     assert!(count < 3_000, "there was nothing left to follow");
@@ -61,7 +61,7 @@ fn t29_within_the_deadline_the_app_finds_everything() {
     // What an earlier restore has left where files need a name from the start.
     sandbox.write("3/.imagecached-0123456789abcdef.tmp", b"half");
     let run = Running::start(sandbox.run(&["boot_deadline=5m"], APP));
-    wait_until("the app", || sandbox.beside().join("up").exists());
+    app_is_up(&sandbox);
     assert_eq!(read(&sandbox, "ours"), "");
     assert_eq!(read(&sandbox, "count"), "300");
     let (status, log) = run.stop();

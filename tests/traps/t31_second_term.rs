@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox};
 use crate::support::proxy::Proxy;
-use crate::{file_systems, noise};
+use crate::{APP, app_is_up, file_systems, noise};
 
 /// Asks to end, and again until it is understood as a second time: signals within a second are one.
 fn ask_twice(running: &mut Running) {
@@ -52,7 +52,7 @@ fn t31_a_second_term_hurries_run_and_corrupts_nothing() {
     let mut run = sandbox.run(&["shutdown_limit=10m"], app);
     run.env("DATABASE_URL", proxy.url());
     let mut run = Running::start(run);
-    run.wait_for_log("event=app_started");
+    app_is_up(&sandbox);
     upload(&sandbox);
     ask_twice(&mut run);
     let (status, log) = run.wait();
@@ -67,12 +67,11 @@ fn t31_a_second_term_hurries_run_and_corrupts_nothing() {
 fn t31_a_second_term_while_the_last_uploads_are_stored() {
     let sandbox = Sandbox::beneath(Kind::Postgres, &file_systems()[1]);
     let mut proxy = Proxy::new(&sandbox.url());
-    let mut run =
-        sandbox.run(&["shutdown_limit=10m"], "trap 'exit 0' TERM\nwhile :; do sleep 0.05; done");
+    let mut run = sandbox.run(&["shutdown_limit=10m"], APP);
     run.env("DATABASE_URL", proxy.url());
     let mut run = Running::start(run);
-    run.wait_for_log("event=app_started");
     run.wait_for_log("event=scan_finished");
+    app_is_up(&sandbox);
     upload(&sandbox);
     proxy.go_away();
     // The app ends; what it has uploaded cannot be stored.

@@ -13,7 +13,7 @@ use crate::support::own_mariadb::OwnMariaDb;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::program::{Running, Sandbox, files_beneath, wait_until};
 use crate::support::small_disk::SmallDisk;
-use crate::{cpu_time, noise};
+use crate::{APP, app_is_up, cpu_time, noise};
 
 /// How long the database stays full. Longer by far than the first retries.
 const FULL: Duration = Duration::from_secs(12);
@@ -156,9 +156,9 @@ fn t32_postgres_that_was_made_read_only() {
     sandbox.block_on(other.check()).unwrap();
     read_only("on");
     sandbox.block_on(other.close());
-    let app = "printf new > new.jpg; trap 'exit 0' TERM; while :; do sleep 0.05; done";
-    let mut run = Running::start(sandbox.run(&["database_wait=1s"], app));
-    run.wait_for_log("event=app_started");
+    let app = format!("printf new > new.jpg; {APP}");
+    let run = Running::start(sandbox.run(&["database_wait=1s"], &app));
+    app_is_up(sandbox);
     wait_until("the uploads", || sandbox.files().len() == stored.len() + 1);
     assert!(place.unsaved() > 0, "it is not read-only");
     read_only("off");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::support::database::Kind;
 use crate::support::program::{Running, Sandbox, wait_until};
 use crate::support::small_disk::SmallDisk;
-use crate::{count_lines, noise};
+use crate::{APP, app_is_up, count_lines, noise};
 
 const MIB: u64 = 1 << 20;
 
@@ -34,12 +34,10 @@ fn t32_the_app_starts_on_a_full_disk_and_the_rest_is_back_once_there_is_room() {
     let length = ballast.metadata().unwrap().len() - MIB;
     OpenOptions::new().write(true).open(&ballast).unwrap().set_len(length).unwrap();
 
-    let app = ": > \"$BESIDE/up\"; trap 'exit 0' TERM; while :; do sleep 0.05; done";
-    let mut run = Running::start(disk.put(&sandbox.run(&["boot_deadline=10m"], app)));
+    let mut run = Running::start(disk.put(&sandbox.run(&["boot_deadline=10m"], APP)));
     let line = run.wait_for_log("event=restore_stopped");
     assert!(line.contains("level=error") && line.contains("the disk is full"), "{line}");
-    run.wait_for_log("event=app_started");
-    wait_until("the app", || sandbox.beside().join("up").exists());
+    app_is_up(&sandbox);
     let there = sandbox.files();
     assert!(!there.is_empty() && there.len() < files.len(), "{} files", there.len());
     assert!(there.iter().all(|(path, bytes)| files[path] == *bytes), "a file is not whole");
