@@ -20,7 +20,7 @@ use sqlx::Connection;
 use crate::support::database::Kind;
 use crate::support::namespace::with_limit;
 use crate::support::own_postgres::OwnPostgres;
-use crate::support::program::Sandbox;
+use crate::support::program::{Sandbox, wait_until};
 
 const LONG: Duration = Duration::from_secs(100);
 
@@ -76,6 +76,13 @@ impl Here {
     fn look_again(&self, sandbox: &Sandbox) {
         thread::sleep(Duration::from_nanos(TIMESTAMP_GRAIN_NS.unsigned_abs()));
         sandbox.block_on(self.guard.cache_all()).unwrap();
+    }
+
+    /// Waits until so many files are known not to be safe: a flush with a short limit names those, and may have
+    /// no time to look for more.
+    fn hears_of(&self, files: usize) {
+        let unsaved = || self.daemon.parts.scanner.unsaved().0;
+        wait_until(&format!("{files} unsafe files"), || unsaved() == files);
     }
 
     /// Nothing, or not everything, is watched.
@@ -174,6 +181,7 @@ fn a_database_that_does_not_answer_is_told_at_the_limit_with_names() {
         lock
     });
     sandbox.write("during.jpg", b"during");
+    here.hears_of(1);
     let flushed = here.flush(&sandbox, Duration::from_secs(1));
     assert!(!flushed.is_safe());
     assert_eq!(
@@ -248,6 +256,7 @@ fn a_database_that_is_stopped_is_told_with_names_and_all_is_safe_once_it_is_back
         for path in &during {
             sandbox.write(path, path.as_bytes());
         }
+        here.hears_of(2);
         let flushed = here.flush(&sandbox, Duration::from_secs(5));
         let mut named: Vec<_> = flushed.examples.iter().map(|path| path.as_str()).collect();
         named.sort_unstable();

@@ -131,6 +131,8 @@ fn a_flush_that_fails_names_what_is_not_safe() {
         lock
     });
     server.sandbox.write("late.png", PIXEL);
+    // A second may be too short to hear of it, and then nobody could name it.
+    wait_until("it is heard of", || server.read("/status/").json()["daemon"]["unsaved"] == 1);
     let refused = server.call("POST", "/flush/?timeout=1");
     assert!([503, 504].contains(&refused.status), "{}", refused.body);
     assert!(refused.problem(refused.status).contains("late.png"));
