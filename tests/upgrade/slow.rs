@@ -1,10 +1,8 @@
 //! Upgrades that take longer than any other call may: an index over very many entries, or a table that
 //! somebody else holds.
 
-use std::time::Duration;
-
 use super::support::database::OpenTransaction;
-use super::support::program::Running;
+use super::support::program::{Running, wait_until};
 use super::*;
 
 /// As short as settings allow.
@@ -23,24 +21,29 @@ async fn hold(database: &Database) -> OpenTransaction {
         .await
 }
 
+/// How many others have waited for a lock for at least so many seconds.
+fn waiting(sandbox: &Sandbox, seconds: u32) -> i64 {
+    let waiting = match sandbox.database.kind {
+        Kind::Postgres => format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND wait_event_type = 'Lock' AND now() - query_start >= interval '{seconds} seconds'"
+        ),
+        _ => format!(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()
+                AND state LIKE 'Waiting for table%' AND time_ms >= {seconds} * 1000"
+        ),
+    };
+    sandbox.numbers(&waiting)[0]
+}
+
 fn goes_on(kind: Kind, command: &str, until: impl Fn(Running, &Sandbox)) {
     let sandbox = sandbox_of_the_first_version(kind);
     let transaction = sandbox.block_on(hold(&sandbox.database));
     let running = sandbox.start(&[&[command], &LIMITS[..]].concat());
-    sandbox.block_on(sandbox.database.until_somebody_waits());
     // Several times what a call may take, and a lock be waited for.
-    std::thread::sleep(Duration::from_secs(5));
-    let waiting = sandbox.numbers(match kind {
-        Kind::Postgres => {
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                AND wait_event_type = 'Lock'"
-        }
-        _ => {
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()
-                AND command <> 'Sleep' AND id <> CONNECTION_ID() AND time_ms >= 1000"
-        }
-    });
-    assert_eq!(waiting, [1], "{kind:?}, {command}: tries that were given up are still at work");
+    wait_until("a step that has waited for five seconds", || waiting(&sandbox, 5) != 0);
+    let tries = waiting(&sandbox, 0);
+    assert_eq!(tries, 1, "{kind:?}, {command}: tries that were given up are still at work");
     sandbox.block_on(transaction.commit());
     until(running, &sandbox);
     assert_whole(&sandbox);
