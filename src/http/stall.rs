@@ -91,11 +91,14 @@ mod tests {
     #[tokio::test]
     async fn who_takes_nothing_is_given_up_and_who_is_slow_is_not() {
         let (near, mut far) = tokio::io::duplex(16);
-        let mut near = Stalling::new(near, Duration::from_millis(200));
+        // Each step of who is slow is a small part of the limit, all of them are more: a machine that is busy
+        // with something else makes no difference.
+        let limit = Duration::from_secs(2);
+        let mut near = Stalling::new(near, limit);
         let slow = tokio::spawn(async move {
             let mut byte = [0];
             for _ in 0..48 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(limit / 40).await;
                 far.read_exact(&mut byte).await.unwrap();
             }
             far
