@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::cloudinary_server::CloudinaryServer;
-use crate::support::{Noise, bucket, download, open, peak_memory, server, store, upload};
+use crate::support::{Noise, bucket, download, open_patiently, peak_memory, server, store, upload};
 
 const LENGTH: u64 = 120 << 20;
 const MOST: u64 = 64 << 20;
@@ -53,7 +53,7 @@ async fn both_ways() {
         Some("file") => store(&[("IMAGECACHED_OBJECT_STORE", &named)]),
         _ => bucket(&named),
     };
-    let remote = open(&store);
+    let remote = open_patiently(&store);
     let object = Noise::object(LENGTH, 30);
     let before = peak_memory();
     let url = upload(&*remote, LENGTH, 30).await.unwrap().url;
