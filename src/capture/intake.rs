@@ -29,6 +29,10 @@ const REVIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 /// How often an upload directory that is gone is looked for.
 const LOOK_FOR_ROOT: Duration = Duration::from_millis(500);
 
+/// As many messages are worked off before the new directories among them are walked over. In a flood that does not
+/// end, files that only the walk finds would otherwise wait for its end.
+const AT_ONCE: usize = 1_000;
+
 #[derive(Debug)]
 enum Message {
     Event(Event),
@@ -189,7 +193,8 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            // Files first: one barrier then does for all new directories.
+            // Files first: one barrier then does for many new directories.
+            let mut left = AT_ONCE;
             while let Some(message) = next {
                 match message {
                     Message::Stop => {
@@ -206,7 +211,8 @@ impl Worker {
                         let _ = answer.send(self.heard());
                     }
                 }
-                next = receiver.try_recv().ok();
+                left -= 1;
+                next = if left > 0 { receiver.try_recv().ok() } else { None };
             }
             self.walk_new(directories);
             if stop {
