@@ -12,7 +12,7 @@ const APP: &str = "trap 'printf last > last.jpg; exit 0' TERM
     : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
 
 /// How long the end may take is not the question here.
-const IN_TIME: &str = "shutdown_limit=2m";
+const IN_TIME: &str = "shutdown_limit=10m";
 
 fn upload_50(sandbox: &Sandbox) {
     for n in 0..50 {
