@@ -124,7 +124,7 @@ async fn what_a_lost_client_has_locked_is_free_again() {
         let options = Options {
             connections: 1,
             acquire_timeout: Duration::from_secs(30),
-            call_timeout: Duration::from_secs(3),
+            call_timeout: Duration::from_secs(6),
             versions: 0,
         };
         let lost = store::open(&far, &options).unwrap();
