@@ -52,7 +52,8 @@ fn t02_deletes_around_an_overflow_mark_nothing_that_exists() {
     let later_ones = "SELECT id FROM image_cache_history WHERE original_path LIKE 'later-%'";
     let mut later = 0;
     wait_until("a delete that counts again", || {
-        let name = format!("later-{later}.jpg");
+        // No other name is a part of it: what is missing is looked through for those.
+        let name = format!("later-{later}.txt");
         later += 1;
         sandbox.write(&name, name.as_bytes());
         wait_until("the later file", || sandbox.paths().contains(&name));
