@@ -150,8 +150,14 @@ impl Intake {
         !self.thread.is_finished()
     }
 
-    /// Works off what has been reported so far, and ends. Blocks for as long as that takes.
+    /// Works off what has happened so far, told by the watcher or yet to be told, and ends. Blocks for as long as that
+    /// takes.
     pub fn stop(self) {
+        let (answer, heard) = oneshot::channel();
+        if self.sender.send(Message::CatchUp(answer)).is_ok() {
+            // A thread that has died answers nothing, and drops the question.
+            let _ = heard.blocking_recv();
+        }
         let _ = self.sender.send(Message::Stop);
         let _ = self.thread.join();
     }

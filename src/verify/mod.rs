@@ -62,12 +62,21 @@ impl Verifying {
     }
 
     async fn carry_out(&self, report: &mut Report, tell: Tell<'_>) -> Result<(), StoreError> {
+        // First: a damaged payload that an entry loses to the file on disk becomes a former content, and is not to be told twice.
+        self.carry_out_on_former(report, tell).await?;
         let chosen = choice::choose(self.store.as_ref(), &self.selection).await?;
         self.progress.add_total(chosen.len());
         for batch in choice::batches(&chosen, BATCH) {
             self.patiently(async || self.batch(batch, report, tell).await).await?;
         }
-        drop(chosen);
+        Ok(())
+    }
+
+    async fn carry_out_on_former(
+        &self,
+        report: &mut Report,
+        tell: Tell<'_>,
+    ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let (chosen, next) = self.patiently(async || self.choose_former(after).await).await?;
