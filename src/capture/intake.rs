@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::capture::gone::{Gone, Listener};
 use crate::capture::scan::Scanner;
 use crate::model::health::{Health, Watcher};
 use crate::model::settle::Sign;
@@ -52,20 +53,6 @@ pub struct Heard {
     /// Nothing was missed since then.
     pub lost_at: Instant,
 }
-
-/// What went from the disk while the watch stood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gone {
-    /// A file was deleted, or a directory, whose files have told the same before.
-    Deleted(String),
-    /// A file, or a directory with everything in it, was moved away.
-    MovedAway(String),
-    /// Something may have gone unheard; why.
-    Unheard(String),
-}
-
-/// Whom the intake tells what went. Called on its thread, which must not wait.
-pub type Listener = Box<dyn Fn(Gone) + Send>;
 
 /// The way to ask the intake.
 #[derive(Debug, Clone)]

@@ -18,6 +18,7 @@ mod cache_all;
 mod deadline;
 mod flush;
 mod follow;
+pub mod gone;
 pub mod intake;
 mod large;
 mod object;

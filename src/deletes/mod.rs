@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::capture;
-use crate::capture::intake::{Gone, Listener};
+use crate::capture::gone::{Gone, Listener};
 use crate::capture::scan::Scanner;
 use crate::deletes::pending::{Heard, Pending};
 use crate::model::UploadPath;
