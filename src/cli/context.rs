@@ -1,6 +1,5 @@
 //! What every command needs: the settings, and the parts that are made from them.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +14,6 @@ use crate::model::health::Health;
 use crate::model::places::{Large, Places};
 use crate::model::recent_lines::RecentLines;
 use crate::model::settle::Rules;
-use crate::model::version::Shelf;
 use crate::objects::Objects;
 use crate::process::Platform;
 use crate::remote::{self, Remote};
@@ -212,18 +210,11 @@ impl Context {
     /// A restore into this directory, of which nobody else need know.
     pub fn restoring(&self, upload_dir: UploadDir) -> Restore {
         Restore {
-            store: self.store.clone(),
             remote: self.remote.clone(),
             workers: self.settings.database_connections as usize,
             durable: self.durable(&upload_dir),
-            upload_dir,
             patience: Some(self.settings.database_wait),
-            health: self.health.clone(),
-            on_restored: Arc::new(|_, _| {}),
-            gate: Arc::default(),
-            in_vain: HashMap::new(),
-            shelf: Shelf::Entries,
-            contents: None,
+            ..Restore::new(self.store.clone(), upload_dir, self.health.clone())
         }
     }
 

@@ -243,6 +243,26 @@ fn walk(root: &std::path::Path) -> io::Result<Stock> {
 }
 
 impl Restore {
+    /// A restore of present entries from the database alone, of which nobody else need know: one connection, not
+    /// durable, and with patience for ever, unless that is changed.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, upload_dir: UploadDir, health: Arc<Health>) -> Self {
+        Self {
+            store,
+            remote: None,
+            upload_dir,
+            workers: 1,
+            durable: false,
+            patience: None,
+            health,
+            on_restored: Arc::new(|_, _| {}),
+            gate: Arc::default(),
+            in_vain: HashMap::new(),
+            shelf: Shelf::Entries,
+            contents: None,
+        }
+    }
+
     /// Carries a plan out.
     pub async fn act(self, plan: &Plan) -> Report {
         let mut report = Report::default();

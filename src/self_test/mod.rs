@@ -7,7 +7,6 @@
 mod sample;
 mod scratch;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,7 +16,6 @@ use crate::capture::intake::Intake;
 use crate::capture::{Capture, Deadline, Options};
 use crate::model::health::{Counters, Health, Watcher};
 use crate::model::places::{Large, Places};
-use crate::model::version::Shelf;
 use crate::model::{ByteSize, Index, Patterns, UploadPath};
 use crate::restore::{self, Restore};
 use crate::store::{Store, StoreError};
@@ -229,18 +227,10 @@ impl SelfTest {
             return Err(SelfTestError::new(step, why, DOCTOR));
         }
         let restoring = Restore {
-            store: self.store.clone(),
-            remote: None,
-            upload_dir,
             workers: self.capture.writers,
             durable: self.durable,
             patience: Some(PATIENCE),
-            health: self.health.clone(),
-            on_restored: Arc::new(|_, _| {}),
-            gate: Arc::default(),
-            in_vain: HashMap::new(),
-            shelf: Shelf::Entries,
-            contents: None,
+            ..Restore::new(self.store.clone(), upload_dir, self.health.clone())
         };
         let report = restoring.act(&plan).await;
         if report.restored == files {
