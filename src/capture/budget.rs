@@ -31,13 +31,21 @@ impl Budget {
     /// Waits, on a thread that may, until there is room for a content; it is free again when the permit is
     /// dropped. What is larger than the whole budget gets all of it.
     pub fn permit(&self, bytes: u64) -> OwnedSemaphorePermit {
-        let least = (self.all / MOST_CONTENTS).max(1);
-        let wanted = units(bytes).clamp(least, self.all);
-        self.units.clone().try_acquire_many_owned(wanted).unwrap_or_else(|_| {
+        self.permit_now(bytes).unwrap_or_else(|| {
             self.runtime
-                .block_on(self.units.clone().acquire_many_owned(wanted))
+                .block_on(self.units.clone().acquire_many_owned(self.wanted(bytes)))
                 .expect("the budget's semaphore is never closed")
         })
+    }
+
+    /// As [`Budget::permit`], where nobody has to wait for it.
+    pub fn permit_now(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        self.units.clone().try_acquire_many_owned(self.wanted(bytes)).ok()
+    }
+
+    fn wanted(&self, bytes: u64) -> u32 {
+        let least = (self.all / MOST_CONTENTS).max(1);
+        units(bytes).clamp(least, self.all)
     }
 }
 

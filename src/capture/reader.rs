@@ -1,7 +1,7 @@
 //! A reader: takes a file that is due, makes sure that it is settled, reads, hashes and encodes it.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -13,10 +13,20 @@ use crate::model::health::Counters;
 use crate::model::places::Place;
 use crate::model::settle::{Due, Outcome, Rules, Writers};
 use crate::model::{Digest, FileStat, Look, base64, mime};
-use crate::uploads::{OpenError, OpenFile};
+use crate::uploads::{OpenError, OpenFile, Root};
 
 /// Memory that a file takes from the budget besides its contents: the row, its path, its bookkeeping.
 const OVERHEAD: u64 = 1_024;
+
+/// Files up to this size are read in about the time that it takes to ask whether they have writers. So writers are kept
+/// out meanwhile, instead of asking again.
+const BRIEF: u64 = 256 << 10;
+
+/// A file that a scan has seen so lately is not looked at before it is opened.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// So many files in a row are opened from one handle of the upload directory.
+const IN_A_ROW: u32 = 64;
 
 /// A file that is ready to be stored.
 #[derive(Debug)]
@@ -79,25 +89,27 @@ pub struct Reader {
     shared: Arc<Shared>,
     exits: Exits,
     buffer: Vec<u8>,
+    /// The upload directory, and how many files are still to be opened from it. A handle that is kept for long would
+    /// keep the system from telling that the directory was deleted, and outlive its name.
+    root: Option<(Root, u32)>,
 }
 
 impl Reader {
     pub fn new(shared: Arc<Shared>, exits: Exits) -> Self {
-        Self { shared, exits, buffer: Vec::new() }
+        Self { shared, exits, buffer: Vec::new(), root: None }
     }
 
     /// Reads files until the queue is closed.
     pub fn run(mut self) {
-        while let Some((due, rules)) = self.shared.queue.next() {
+        let shared = self.shared.clone();
+        while let Some((due, rules)) = shared.queue.next(|| self.root = None) {
             match self.read(&due, &rules) {
                 Ok(ready) => {
                     if !self.exits.send(ready) {
                         return;
                     }
                 }
-                Err(Verdict(outcome, fate)) => {
-                    self.shared.queue.report(&due.path, outcome, fate);
-                }
+                Err(Verdict(outcome, fate)) => shared.queue.report(&due.path, outcome, fate),
             }
         }
     }
@@ -112,14 +124,22 @@ impl Reader {
             Counters::add(&self.shared.health.counters.unchanged_files, 1);
             return Err(Verdict(Outcome::Done, Some(Fate::Unchanged)));
         }
-        let writers = file.writers();
+        let place = self.shared.options.places.of(stat.size);
+        let inline = place == Place::Inline;
+        let is_bound = due.is_backlog && self.shared.options.backlog_rate.is_some();
+        let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
+        let memory = stat.size + encoded + OVERHEAD;
+        // Nothing below may wait for anybody while writers are kept out.
+        let is_brief = stat.size <= BRIEF && place != Place::Nowhere && !is_bound;
+        let permit = if is_brief { self.shared.budget.permit_now(memory) } else { None };
+        let keeps_out = permit.is_some();
+        let writers = if keeps_out { file.keep_writers_out() } else { file.writers() };
         if !due.is_settled(&stat, writers, rules) {
             let held = (writers == Writers::Some).then_some(Fate::HeldOpen);
             return Err(Verdict(Outcome::Unsettled(stat), held));
         }
         let held_open = writers == Writers::Some;
         let mut seen = Seen { closed: due.closed, looked_at_ns: 0, stored_before, rewrite };
-        let place = self.shared.options.places.of(stat.size);
         if place == Place::Nowhere || (place != Place::Inline && stat.size > CHUNK_BYTES as u64) {
             let paced = due.is_backlog && self.shared.queue.is_paced();
             if paced && !self.shared.queue.begin_unhurried() {
@@ -132,16 +152,16 @@ impl Reader {
             let large = LargeFile { path, file, stat, held_open, place, seen, paced };
             return Ok(Ready::Large(Box::new(large)));
         }
-        if due.is_backlog && self.shared.options.backlog_rate.is_some() {
+        if is_bound {
             self.shared.queue.take(stat.size);
         }
-        let inline = place == Place::Inline;
-        let encoded = if inline { base64::encoded_len(stat.size) } else { stat.size };
-        let permit = self.shared.budget.permit(stat.size + encoded + OVERHEAD);
+        let permit = permit.unwrap_or_else(|| self.shared.budget.permit(memory));
         self.buffer.clear();
         file.read_to(&mut self.buffer).map_err(|error| self.failed_io(due, &error))?;
         seen.looked_at_ns = now_ns();
-        unchanged(&mut file, &stat, held_open).map_err(|error| self.failed(due, &error))?;
+        let are_known = held_open || (keeps_out && writers == Writers::None);
+        unchanged(&mut file, &stat, are_known).map_err(|error| self.failed(due, &error))?;
+        drop(file);
         if self.buffer.len() as u64 != stat.size {
             return Err(Verdict(Outcome::Changed, None));
         }
@@ -168,16 +188,27 @@ impl Reader {
     }
 
     /// Opens the file. It may not be there, or be nothing that can be cached.
-    ///
-    /// The root is opened anew each time: a handle that is kept would keep the system from telling
-    /// that the upload directory was deleted.
-    fn open(&self, due: &Due) -> Result<OpenFile, Verdict> {
+    fn open(&mut self, due: &Due) -> Result<OpenFile, Verdict> {
         let gone = || Verdict(Outcome::Done, Some(Fate::Gone));
-        let opened = match self.shared.upload_dir.open() {
-            Ok(root) => root.open(&due.path),
+        let is_seen = due.is_backlog && due.since.elapsed() < LATELY;
+        let open_in = |root: &Root| match is_seen {
+            true => root.open_seen(&due.path),
+            false => root.open(&due.path),
+        };
+        // Where that fails, another directory may have taken its place.
+        if let Some((root, left)) = self.root.take()
+            && let Ok(file) = open_in(&root)
+        {
+            self.root = (left > 1).then(|| (root, left - 1));
+            return Ok(file);
+        }
+        let root = match self.shared.upload_dir.open() {
+            Ok(root) => root,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(gone()),
             Err(error) => return Err(self.failed_io(due, &error)),
         };
+        let opened = open_in(&root);
+        self.root = Some((root, IN_A_ROW));
         match opened {
             Ok(file) => Ok(file),
             Err(OpenError::Gone) => Err(gone()),
@@ -218,9 +249,9 @@ impl From<std::io::Error> for ReadError {
 }
 
 /// Makes sure that the file is still as it was when reading began, and that nobody has begun to
-/// write: what was read is then a state that the file had.
-pub fn unchanged(file: &mut OpenFile, stat: &FileStat, held_open: bool) -> Result<(), ReadError> {
-    let same = file.restat()? == *stat && (held_open || file.writers() != Writers::Some);
+/// write, unless its writers are known: what was read is then a state that the file had.
+pub fn unchanged(file: &mut OpenFile, stat: &FileStat, are_known: bool) -> Result<(), ReadError> {
+    let same = file.restat()? == *stat && (are_known || file.writers() != Writers::Some);
     if same { Ok(()) } else { Err(ReadError::Changed) }
 }
 

@@ -113,11 +113,23 @@ impl OpenFile {
     /// not counted (seen on Linux 6.18).
     #[must_use]
     pub fn writers(&self) -> Writers {
-        match take_and_release_lease(&self.file) {
-            Ok(()) => Writers::None,
-            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Writers::Some,
-            Err(_) => Writers::Unknown,
-        }
+        writers(take_lease(&self.file).and_then(|()| set_lease(&self.file, libc::F_UNLCK)))
+    }
+
+    /// As [`OpenFile::writers`]; but where it is [`Writers::None`], that stays so until this is dropped: whoever opens
+    /// the file for writing waits, for 45 seconds at most. So be quick.
+    #[must_use]
+    pub fn keep_writers_out(&self) -> Writers {
+        writers(take_lease(&self.file))
+    }
+}
+
+/// What the answer to a request for a lease says.
+fn writers(lease: io::Result<()>) -> Writers {
+    match lease {
+        Ok(()) => Writers::None,
+        Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Writers::Some,
+        Err(_) => Writers::Unknown,
     }
 }
 
@@ -127,21 +139,29 @@ impl Read for OpenFile {
     }
 }
 
-/// Takes a read lease on the file and releases it. `EAGAIN` when somebody has it open for writing.
-fn take_and_release_lease(file: &File) -> io::Result<()> {
+/// Takes a read lease on the file. `EAGAIN` when somebody has it open for writing.
+fn take_lease(file: &File) -> io::Result<()> {
     /// The same on every processor that Linux has in common use; `libc` does not name it.
     const F_SETSIG: libc::c_int = 10;
-    let fd = file.as_raw_fd();
-    // SAFETY: `fd` is open for as long as `file` is borrowed, and these three commands of `fcntl`
-    // take an integer and touch no memory of ours.
-    let fcntl = |command, argument: libc::c_int| unsafe { libc::fcntl(fd, command, argument) };
-    let check = |result| if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) };
     // Somebody who opens the file for writing now breaks the lease, of which the kernel tells us by
     // SIGIO; that would end the process. SIGURG is ignored unless somebody asks for it. A lease that is
     // released takes the choice of the signal with it.
-    check(fcntl(F_SETSIG, libc::SIGURG))?;
-    check(fcntl(libc::F_SETLEASE, libc::F_RDLCK))?;
-    check(fcntl(libc::F_SETLEASE, libc::F_UNLCK))
+    fcntl(file, F_SETSIG, libc::SIGURG)?;
+    set_lease(file, libc::F_RDLCK)
+}
+
+/// Takes a lease of this kind, or releases it (`F_UNLCK`).
+fn set_lease(file: &File, kind: libc::c_int) -> io::Result<()> {
+    fcntl(file, libc::F_SETLEASE, kind)
+}
+
+fn fcntl(file: &File, command: libc::c_int, argument: libc::c_int) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` is borrowed, and the commands above take an integer and
+    // touch no memory of ours.
+    match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -99,13 +99,21 @@ impl Root {
     /// [`OpenError::Gone`] when there is nothing of that name, [`OpenError::Skip`] when what is
     /// there is not to be read.
     pub fn open(&self, path: &UploadPath) -> Result<OpenFile, OpenError> {
-        let name = path.as_str().as_bytes();
         // Opening a FIFO wakes a writer that waits for a reader, and opening a device can do
         // anything: look first. What is swapped in after this look is caught by the one below.
-        let look = statat(self.beneath.fd(), name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let look = statat(self.beneath.fd(), path.as_str(), AtFlags::SYMLINK_NOFOLLOW)?;
         if let Some(why) = SkipReason::of(file_type(&look)) {
             return Err(OpenError::Skip(why));
         }
+        self.open_seen(path)
+    }
+
+    /// As [`Root::open`], of what the caller has just seen to be a regular file.
+    ///
+    /// # Errors
+    /// As [`Root::open`].
+    pub fn open_seen(&self, path: &UploadPath) -> Result<OpenFile, OpenError> {
+        let name = path.as_str().as_bytes();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = if self.noatime_refused.load(Ordering::Relaxed) {
             self.beneath.open_at(name, flags)

@@ -197,8 +197,9 @@ impl Queue {
         self.state().settle.queued()
     }
 
-    /// The next file that is due, with the rules in force; waits for one. `None` when closed.
-    pub fn next(&self) -> Option<(Due, Rules)> {
+    /// The next file that is due, with the rules in force; waits for one, and calls `idle` before it waits. `None` when
+    /// closed.
+    pub fn next(&self, mut idle: impl FnMut()) -> Option<(Due, Rules)> {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -214,6 +215,7 @@ impl Queue {
                 }
                 Err(until) => until,
             };
+            idle();
             state.readers_waiting += 1;
             state = match until {
                 Some(until) => {

@@ -15,6 +15,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -52,6 +53,9 @@ pub(super) struct Postgres {
     begin_by_key: SqlStr,
     /// Most versions that are kept of each path.
     versions: u32,
+    /// The last put had new paths only. The next one is taken for such, too, until it turns out otherwise: a flood of
+    /// new files need not look up each of them first.
+    puts_are_new: AtomicBool,
 }
 
 /// How a transaction begins: with limits that hold for it alone, so that a pooler may share the session.
@@ -68,8 +72,10 @@ fn beginning(call_timeout: Duration, more: &str) -> SqlStr {
 }
 
 /// Some hundred keys of some ten thousand rows look to the planner as if the whole table were read faster; it is not,
-/// and a restore or a `cache-all` would read it for every batch.
-const BY_KEY: &str = "; SET LOCAL enable_seqscan = off";
+/// and a restore or a `cache-all` would read it for every batch. And a plan for the values that are given is no better
+/// than one for any: to make it, the planner copies all of them, a megabyte of payloads among them, several times.
+const BY_KEY: &str =
+    "; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan";
 
 /// A statement without a name on the server, so that it may run on any server connection.
 fn query<'q>(sql: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
@@ -107,7 +113,9 @@ impl Postgres {
             .connect_lazy_with(connect.clone());
         let begin = beginning(options.call_timeout, "");
         let begin_by_key = beginning(options.call_timeout, BY_KEY);
-        Ok(Self { pool, connect, place, begin, begin_by_key, versions: options.versions })
+        let versions = options.versions;
+        let puts_are_new = AtomicBool::new(false);
+        Ok(Self { pool, connect, place, begin, begin_by_key, versions, puts_are_new })
     }
 
     /// Begins a transaction.

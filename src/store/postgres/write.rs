@@ -1,5 +1,8 @@
 //! What is written to PostgreSQL.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
 use sqlx::{QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
@@ -123,18 +126,26 @@ pub(super) async fn remove_loose(
 
 impl Postgres {
     pub(super) async fn put_once(&self, entries: &[NewEntry]) -> Result<Done> {
+        let mut looks = !self.puts_are_new.load(Ordering::Relaxed);
         for _ in 0..MEETINGS {
-            if let Some(done) = self.put_unless_met(entries).await? {
+            if let Some((done, new)) = self.put_unless_met(entries, looks).await? {
+                self.puts_are_new.store(new, Ordering::Relaxed);
                 return Ok(done);
             }
+            looks = true;
         }
         let cause = "image_cache takes fewer rows than it is given: look for triggers and rules";
         Err(sqlx::Error::InvalidArgument(cause.to_owned()))
     }
 
-    /// Nothing is written, and there is `None`, where another writer has come first to a path that was free:
-    /// what he has stored there is to become a version, and nobody has looked at it yet.
-    async fn put_unless_met(&self, entries: &[NewEntry]) -> Result<Option<Done>> {
+    /// Nothing is written, and there is `None`, where a path that was taken for free is not: what is stored there is to
+    /// be compared or to become a version, and nobody has looked at it yet. Without `looks`, all paths are taken for
+    /// free. Says as well whether all were.
+    async fn put_unless_met(
+        &self,
+        entries: &[NewEntry],
+        looks: bool,
+    ) -> Result<Option<(Done, bool)>> {
         // Everybody takes the rows in the order of their paths, so that two instances that store the
         // same files wait for each other instead of dying in a deadlock.
         let mut ordered: Vec<&NewEntry> = entries.iter().collect();
@@ -142,7 +153,10 @@ impl Postgres {
         let paths: Vec<&str> = ordered.iter().map(|entry| entry.path.as_str()).collect();
 
         let mut unit = self.begin_by_key().await?;
-        let known = read::known_for_put(&mut unit, &paths).await?;
+        let known = match looks {
+            true => read::known_for_put(&mut unit, &paths).await?,
+            false => HashMap::new(),
+        };
         let mut plan = put::plan(&ordered, &known, self.versions > 0);
         let all_taken = match arrays::suit(&plan.new) {
             true => arrays::insert(&mut unit, &plan.new).await? == plan.new.len() as u64,
@@ -171,7 +185,7 @@ impl Postgres {
         remove_loose(&mut unit, &plan.loose).await?;
         ledger::loosen(&mut unit, &plan.objects).await?;
         unit.commit().await?;
-        Ok(Some(plan.done(entries)))
+        Ok(Some((plan.done(entries), known.is_empty())))
     }
 
     pub(super) async fn relocate_once(&self, relocation: &Relocation) -> Result<Moved> {
