@@ -21,8 +21,9 @@ use crate::model::{FileStat, NewEntry, UploadPath};
 use crate::store::StoreError;
 
 /// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
-/// ones are no faster, and hold memory for longer.
-const BATCH: (usize, usize) = (1 << 20, 256);
+/// ones are no faster, and hold memory for longer. A little more than 1 MiB: PostgreSQL has room for a message in powers
+/// of two, and glibc gives memory back that is twice as much; a message that just fits is paid for anew each time.
+const BATCH: (usize, usize) = (5 << 18, 256);
 
 /// While as many files wait to be read, a batch that is not full waits for more of them, at most so long, and looks
 /// after each step. Without it, readers that are slower than the database get a commit for every few files, which

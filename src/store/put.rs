@@ -12,8 +12,9 @@ pub(super) const CHUNKS_AT_ONCE: u32 = 16;
 /// Rows in one statement: beyond that a statement is no faster.
 const ROWS_PER_STATEMENT: usize = 64;
 
-/// Bytes in one statement: 1 MB is as fast as 4 MB and takes less memory on both sides.
-const BYTES_PER_STATEMENT: usize = 1 << 20;
+/// Bytes in one statement: about 1 MB is as fast as 4 MB and takes less memory on both sides. A batch of the capture,
+/// which may be one row too heavy, fits in.
+const BYTES_PER_STATEMENT: usize = 3 << 19;
 
 /// What is stored under a path, and for whom.
 pub(super) struct Known {
@@ -233,7 +234,7 @@ pub(super) fn bytes_of(payload: &NewPayload) -> usize {
     text_of(payload).map_or(0, str::len) + chunk_of(payload).map_or(0, |(_, bytes)| bytes.len())
 }
 
-/// Cuts `items` into statements of up to 64 rows and about 1 MiB, or `most_bytes` where the server takes less;
+/// Cuts `items` into statements of up to 64 rows and 1.5 MiB, or `most_bytes` where the server takes less;
 /// a larger item goes alone.
 pub(super) fn statements<T>(
     items: &[T],
