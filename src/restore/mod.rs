@@ -1,12 +1,13 @@
 //! Restore: database to disk. An entry whose file is missing becomes that file.
 //!
 //! First a plan is made from the index and a walk over the disk, then it is carried out by as many
-//! workers as there are connections. What is in the database comes first, and then what is in an object
-//! store, which may be slow or away. A file that exists is never touched; a file appears under its name
+//! workers as there are connections, and a publisher that gives the files their names. What is in the database comes
+//! first, and then what is in an object store, which may be slow or away. A file that exists is never touched; a file appears under its name
 //! whole and verified, or not at all.
 
 mod object;
 pub mod past;
+mod publisher;
 mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -27,6 +28,7 @@ use crate::model::{FileStat, IndexRow, Stock, UploadPath};
 use crate::process::limits;
 use crate::remote::Remote;
 use crate::restore::object::Answers;
+use crate::restore::publisher::Publisher;
 use crate::restore::worker::{Part, Stage, Worker};
 use crate::store::{Store, StoreError};
 use crate::uploads::{PlaceError, UploadDir, names_swept};
@@ -38,11 +40,17 @@ const BATCH: (u64, usize) = (4 << 20, 256);
 /// Files that a batch may have open for each of its entries: the file, and a directory that no other has.
 const OPEN_FILES: usize = 2;
 
-/// Entries of one batch, so that all workers together take half of the files that the process may have open.
-fn batch_rows(workers: usize) -> usize {
+/// Most batches for each worker: the one that is being written, and those that wait to be flushed and published.
+const BATCHES: usize = 4;
+
+/// Entries of one batch, and batches at a time, so that all together take half of the files that the process may have
+/// open.
+fn batches(workers: usize) -> (usize, usize) {
     let most =
         limits::open_files().map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
-    (most / 2 / OPEN_FILES / workers.max(1)).clamp(16, BATCH.1)
+    let (drafts, workers) = (most / 2 / OPEN_FILES, workers.max(1));
+    let rows = (drafts / (2 * workers)).clamp(16, BATCH.1);
+    (rows, (drafts / rows).clamp(workers, BATCHES * workers))
 }
 
 /// Most entries of a batch whose bytes come from an object store one by one.
@@ -269,7 +277,7 @@ impl Restore {
         if plan.missing.is_empty() {
             return report;
         }
-        let rows = batch_rows(self.workers);
+        let (rows, _) = batches(self.workers);
         let batches = plan.batches(BATCH.0, rows).into_iter().map(<[Missing]>::to_vec).collect();
         let in_objects = self.pass(Stage::Database, batches, &mut report).await;
         // In the order of the plan again: newest first.
@@ -298,9 +306,18 @@ impl Restore {
     ) -> HashSet<i64> {
         let batches = Arc::new(Mutex::new(batches));
         let answers = Arc::<Answers>::default();
+        let (_, at_a_time) = self::batches(self.workers);
+        let (publisher, publishing) = match Publisher::start(self.clone(), at_a_time) {
+            Ok(started) => started,
+            Err(error) => {
+                report.stopped = Some(Stop::UploadDir(error));
+                report.left.extend(left(&batches));
+                return HashSet::new();
+            }
+        };
         let mut workers = JoinSet::new();
-        for _ in 0..self.workers.max(1) {
-            match Worker::new(self.clone(), stage, batches.clone(), answers.clone()) {
+        for publisher in std::iter::repeat_n(publisher, self.workers.max(1)) {
+            match Worker::new(self.clone(), stage, batches.clone(), answers.clone(), publisher) {
                 Ok(worker) => drop(workers.spawn(worker.run())),
                 Err(error) => report.stopped = Some(Stop::UploadDir(error)),
             }
@@ -316,10 +333,21 @@ impl Restore {
             report.stopped = done.stopped.or(report.stopped.take());
             in_objects.extend(done.in_objects);
         }
-        let rest = std::mem::take(&mut *batches.lock().unwrap_or_else(PoisonError::into_inner));
-        report.left.extend(rest.into_iter().flatten());
+        let outcome = publishing.ended().await;
+        for part in outcome.parts {
+            report.add(part);
+        }
+        report.left.extend(outcome.left);
+        report.stopped = outcome.stopped.or(report.stopped.take());
+        report.left.extend(left(&batches));
         in_objects
     }
+}
+
+/// Takes what no worker has taken.
+fn left(batches: &Mutex<VecDeque<Vec<Missing>>>) -> Vec<Missing> {
+    let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *batches).into_iter().flatten().collect()
 }
 
 impl From<PlaceError> for Stop {

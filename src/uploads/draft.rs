@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
-    fchmod, flock, fstat, futimens, linkat, openat, renameat_with, unlinkat,
+    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps,
+    UTIME_OMIT, fchmod, flock, fstat, futimens, linkat, openat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::draft_name;
-use super::stat::file_stat;
-use super::write::PlaceError;
-use crate::model::FileStat;
+use super::stat::{file_stat, file_type};
+use super::write::{PlaceError, in_the_way};
 use crate::model::stat::MODE_MASK;
+use crate::model::{FileStat, UploadPath};
 
 /// What became of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,33 +27,48 @@ pub enum Published {
     Exists,
 }
 
+/// What was found out about a file system.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    /// Drafts need a name from the start: it can do without no file's.
+    pub named_drafts: AtomicBool,
+    /// A new file gets other rights than were asked for (umask).
+    pub cuts_rights: AtomicBool,
+}
+
 /// An unfinished file. Dropped without being published, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
     pub(super) directory: Arc<OwnedFd>,
-    pub(super) name: String,
+    path: UploadPath,
     pub(super) file: File,
     /// The hidden name, while there is one.
     pub(super) temporary: Option<String>,
-    named_drafts: Arc<AtomicBool>,
+    /// The rights that were asked for at its birth, where those are the ones that it is to have.
+    born_with: Option<Mode>,
+    ways: Arc<Ways>,
 }
 
 impl Draft {
+    /// Begins the file of this path in its directory. `mode` is given to it at once, where that is possible.
     pub(super) fn begin(
         directory: Arc<OwnedFd>,
-        name: &str,
-        named_drafts: &Arc<AtomicBool>,
+        path: &UploadPath,
+        mode: Option<u32>,
+        ways: &Arc<Ways>,
     ) -> Result<Self, PlaceError> {
-        let nameless = if named_drafts.load(Ordering::Relaxed) {
+        let mut born_with = mode.map(|mode| Mode::from(mode & MODE_MASK));
+        born_with.take_if(|_| ways.cuts_rights.load(Ordering::Relaxed));
+        let nameless = if ways.named_drafts.load(Ordering::Relaxed) {
             None
         } else {
             let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-            match openat(&directory, ".", flags, PRIVATE) {
+            match openat(&directory, ".", flags, born_with.unwrap_or(PRIVATE)) {
                 Ok(fd) => Some(File::from(fd)),
                 // NFS, older overlayfs, FUSE, gVisor; kernels that do not know the flag see a
                 // directory opened for writing.
                 Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => {
-                    named_drafts.store(true, Ordering::Relaxed);
+                    ways.named_drafts.store(true, Ordering::Relaxed);
                     None
                 }
                 Err(error) => return Err(PlaceError::while_trying("begin the file")(error)),
@@ -62,13 +77,19 @@ impl Draft {
         let (file, temporary) = match nameless {
             Some(file) => (file, None),
             None => {
+                born_with = None;
                 let (file, temporary) =
                     make_named(&directory).map_err(PlaceError::while_trying("begin the file"))?;
                 (file, Some(temporary))
             }
         };
-        let named_drafts = Arc::clone(named_drafts);
-        Ok(Self { directory, name: name.to_owned(), file, temporary, named_drafts })
+        let (path, ways) = (path.clone(), Arc::clone(ways));
+        Ok(Self { directory, path, file, temporary, born_with, ways })
+    }
+
+    /// The name that it is to have.
+    pub(super) fn name(&self) -> &str {
+        self.path.file_name()
     }
 
     /// Appends bytes.
@@ -88,7 +109,7 @@ impl Draft {
     pub fn publish(mut self, mtime_ns: i64, mode: u32) -> Result<Published, PlaceError> {
         self.dress(mtime_ns, mode)?;
         let named = match self.temporary.take() {
-            None => self.link_nameless(&self.name),
+            None => self.link_nameless(self.name()),
             Some(temporary) => {
                 let named = self.rename_from(&temporary);
                 if !matches!(named, Ok(Named::Moved)) {
@@ -100,10 +121,28 @@ impl Draft {
         };
         match named {
             Ok(Named::Moved | Named::Linked) => {}
-            Err(Errno::EXIST) => return Ok(Published::Exists),
+            Err(Errno::EXIST) => return self.exists(),
             Err(error) => return Err(PlaceError::while_trying("give the file its name")(error)),
         }
-        Ok(Published::Placed(self.look()?))
+        let mut look = self.look()?;
+        if let Some(wanted) = self.born_with
+            && look.mode != wanted.as_raw_mode()
+        {
+            self.ways.cuts_rights.store(true, Ordering::Relaxed);
+            self.set_rights(wanted)?;
+            look = self.look()?;
+        }
+        Ok(Published::Placed(look))
+    }
+
+    /// What it means that the name is taken.
+    fn exists(&self) -> Result<Published, PlaceError> {
+        match statat(&self.directory, self.name(), AtFlags::SYMLINK_NOFOLLOW)
+            .map(|it| file_type(&it))
+        {
+            Ok(FileType::RegularFile) | Err(_) => Ok(Published::Exists),
+            Ok(kind) => Err(in_the_way(self.path.as_str(), kind)),
+        }
     }
 
     /// How it looks. After the last change of the inode the ctime is the one that a scan will see.
@@ -114,8 +153,10 @@ impl Draft {
 
     /// Gives the file its time and its rights.
     pub(super) fn dress(&self, mtime_ns: i64, mode: u32) -> Result<(), PlaceError> {
-        fchmod(&self.file, Mode::from(mode & MODE_MASK))
-            .map_err(PlaceError::while_trying("set the file's rights"))?;
+        let rights = Mode::from(mode & MODE_MASK);
+        if self.born_with != Some(rights) {
+            self.set_rights(rights)?;
+        }
         let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let last_modification = Timespec {
             tv_sec: mtime_ns.div_euclid(1_000_000_000),
@@ -123,6 +164,10 @@ impl Draft {
         };
         futimens(&self.file, &Timestamps { last_access, last_modification })
             .map_err(PlaceError::while_trying("set the file's time"))
+    }
+
+    fn set_rights(&self, rights: Mode) -> Result<(), PlaceError> {
+        fchmod(&self.file, rights).map_err(PlaceError::while_trying("set the file's rights"))
     }
 
     /// Gives a file without a name its first one. Fails with `EXIST` when the name is taken.
@@ -140,7 +185,7 @@ impl Draft {
         // One of these errors may have had another cause, such as a directory deleted meanwhile.
         // Then the next drafts have a hidden name without need, which does no harm.
         if linked.is_err_and(|error| error != Errno::EXIST) {
-            self.named_drafts.store(true, Ordering::Relaxed);
+            self.ways.named_drafts.store(true, Ordering::Relaxed);
         }
         linked.map(|()| Named::Linked)
     }
@@ -148,11 +193,11 @@ impl Draft {
     /// Moves the file from its hidden name to its own. Fails with `EXIST` when the name is taken.
     fn rename_from(&self, temporary: &str) -> Result<Named, Errno> {
         let dir = &self.directory;
-        match renameat_with(dir, temporary, dir, &self.name, RenameFlags::NOREPLACE) {
+        match renameat_with(dir, temporary, dir, self.name(), RenameFlags::NOREPLACE) {
             Ok(()) => Ok(Named::Moved),
             // NFS and some FUSE file systems can rename only with replacing.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                linkat(dir, temporary, dir, &self.name, AtFlags::empty()).map(|()| Named::Linked)
+                linkat(dir, temporary, dir, self.name(), AtFlags::empty()).map(|()| Named::Linked)
             }
             Err(error) => Err(error),
         }

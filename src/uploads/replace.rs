@@ -45,7 +45,7 @@ impl Draft {
         };
         // From here on, what stands under the hidden name in the end goes with this draft.
         self.temporary = Some(hidden.clone());
-        if !self.is_still(&self.name, seen) {
+        if !self.is_still(self.name(), seen) {
             return Ok(Replaced::Changed);
         }
         match self.exchange(&hidden) {
@@ -57,7 +57,7 @@ impl Draft {
             Err(Errno::NOENT) => return Ok(Replaced::Changed),
             // NFS and some FUSE file systems have no exchange.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                renameat(&self.directory, &hidden, &self.directory, &self.name)
+                renameat(&self.directory, &hidden, &self.directory, self.name())
                     .map_err(PlaceError::while_trying("put the file in its place"))?;
             }
             Err(error) => return Err(PlaceError::while_trying("put the file in its place")(error)),
@@ -80,7 +80,7 @@ impl Draft {
 
     fn exchange(&self, hidden: &str) -> Result<(), Errno> {
         let dir = &self.directory;
-        renameat_with(dir, hidden, dir, &self.name, RenameFlags::EXCHANGE)
+        renameat_with(dir, hidden, dir, self.name(), RenameFlags::EXCHANGE)
     }
 
     /// Whether the file of this name has the content that was seen, and nobody writes it. Its ctime is another one
@@ -100,7 +100,7 @@ impl Draft {
             Ok(()) if !self.is_under(hidden) => self.exchange(hidden),
             Err(Errno::NOENT) => {
                 let dir = &self.directory;
-                renameat_with(dir, hidden, dir, &self.name, RenameFlags::NOREPLACE)
+                renameat_with(dir, hidden, dir, self.name(), RenameFlags::NOREPLACE)
             }
             exchanged => exchanged,
         };

@@ -5,14 +5,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, statat, syncfs};
 use rustix::io::Errno;
 
 use super::beneath::{Beneath, WAYPOINT, step};
-use super::draft::Draft;
+use super::draft::{Draft, Ways};
 use super::root::UploadDir;
 use super::stat::file_type;
 use crate::model::UploadPath;
@@ -66,8 +66,7 @@ pub struct Placer {
     root: Beneath,
     /// The directory of the last draft, for as long as one is under way in it.
     last: (String, Weak<OwnedFd>),
-    /// Drafts need a name from the start: this file system cannot do without, as was found out.
-    named_drafts: Arc<AtomicBool>,
+    ways: Arc<Ways>,
 }
 
 impl Placer {
@@ -78,7 +77,7 @@ impl Placer {
     pub fn new(root: &UploadDir) -> io::Result<Self> {
         let root = Beneath::open(root.root())?;
         let last = (String::new(), Weak::new());
-        Ok(Self { root, last, named_drafts: Arc::new(AtomicBool::new(false)) })
+        Ok(Self { root, last, ways: Arc::default() })
     }
 
     /// A placer that makes all drafts under a temporary name, as it does of itself where the file
@@ -88,7 +87,7 @@ impl Placer {
     /// As [`Placer::new`].
     pub fn with_named_drafts(root: &UploadDir) -> io::Result<Self> {
         let placer = Self::new(root)?;
-        placer.named_drafts.store(true, Ordering::Relaxed);
+        placer.ways.named_drafts.store(true, Ordering::Relaxed);
         Ok(placer)
     }
 
@@ -109,7 +108,17 @@ impl Placer {
             }
             Err(error) => return Err(PlaceError::while_trying("look whether it exists")(error)),
         }
-        Draft::begin(directory, path.file_name(), &self.named_drafts)
+        Draft::begin(directory, path, None, &self.ways)
+    }
+
+    /// As [`Placer::draft`], of a file that takes no time to write, and that is to have these rights: whether there is
+    /// something of that name is found out when it is published.
+    ///
+    /// # Errors
+    /// As [`Placer::draft`], but for [`PlaceError::Exists`].
+    pub fn brief_draft(&mut self, path: &UploadPath, mode: u32) -> Result<Draft, PlaceError> {
+        let directory = self.directory_of(path)?;
+        Draft::begin(directory, path, Some(mode), &self.ways)
     }
 
     /// As [`Placer::draft`], of a file that is to take the place of the one of that name: with [`Draft::replace`].
@@ -118,7 +127,7 @@ impl Placer {
     /// As [`Placer::draft`], but for [`PlaceError::Exists`].
     pub fn replacement(&mut self, path: &UploadPath) -> Result<Draft, PlaceError> {
         let directory = self.directory_of(path)?;
-        Draft::begin(directory, path.file_name(), &self.named_drafts)
+        Draft::begin(directory, path, None, &self.ways)
     }
 
     /// Brings everything that was written to the root's file system onto the disk (`syncfs`): one
@@ -183,7 +192,7 @@ impl Placer {
     }
 }
 
-fn in_the_way(at: &str, kind: FileType) -> PlaceError {
+pub(super) fn in_the_way(at: &str, kind: FileType) -> PlaceError {
     let found = match kind {
         FileType::RegularFile => "a file",
         FileType::Directory => "a directory",

@@ -4,7 +4,8 @@ use crate::model::UploadPath;
 use crate::model::entry::ChunkSet;
 use crate::payload::{ReadError, Reader};
 use crate::restore::damage::expected_digest;
-use crate::restore::worker::{Halt, Part, Refused, Worker, Written, damaged, refused};
+use crate::restore::publisher::Written;
+use crate::restore::worker::{Halt, Part, Refused, Worker, damaged, refused};
 use crate::store::Fetched;
 use crate::uploads::PlaceError;
 

@@ -1,4 +1,4 @@
-//! A restoring worker: fetches a batch, checks and writes each file, then lets them appear.
+//! A restoring worker: fetches a batch, checks and writes each file, then has them appear.
 
 mod large;
 mod objects;
@@ -13,10 +13,11 @@ use crate::model::health::Counters;
 use crate::model::plan::Missing;
 use crate::restore::damage::{self, Damage, Reason};
 use crate::restore::object::{Answers, ObjectEntry};
+use crate::restore::publisher::{Publisher, Turn, Written};
 use crate::restore::worker::large::{LargeEntry, Unwritten};
 use crate::restore::{Restore, Stop};
 use crate::store::{Fetched, FetchedPayload, StoreError};
-use crate::uploads::{Draft, PlaceError, Placer, Published};
+use crate::uploads::{Draft, PlaceError, Placer};
 
 /// The first wait for a database that is away, and the longest.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -41,6 +42,20 @@ pub enum Part {
     Failed { path: String, reason: String },
 }
 
+impl Part {
+    /// Adds it to the counters.
+    pub fn count(&self, counters: &Counters) {
+        match self {
+            Self::Restored { bytes } => {
+                Counters::add(&counters.restored_files, 1);
+                Counters::add(&counters.restored_bytes, *bytes);
+            }
+            Self::Damaged(_) => Counters::add(&counters.damaged_entries, 1),
+            Self::Kept | Self::Failed { .. } => {}
+        }
+    }
+}
+
 /// What one worker has done.
 #[derive(Default)]
 pub struct Done {
@@ -51,16 +66,6 @@ pub struct Done {
     pub stopped: Option<Stop>,
     /// Entries that were put aside.
     pub in_objects: Vec<i64>,
-}
-
-/// A written file that has no name yet.
-struct Written {
-    id: i64,
-    path: UploadPath,
-    draft: Draft,
-    mtime_ns: i64,
-    mode: u32,
-    bytes: u64,
 }
 
 /// Entries whose bytes do not come with their row.
@@ -82,6 +87,9 @@ pub struct Worker {
     answers: Arc<Answers>,
     batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
     placer: Placer,
+    publisher: Publisher,
+    /// That of the batch.
+    turn: Option<Arc<Turn>>,
     buffer: Vec<u8>,
     /// Entries of the batch that need nothing more, in case that the others are tried again.
     settled: HashSet<i64>,
@@ -96,10 +104,23 @@ impl Worker {
         stage: Stage,
         batches: Arc<Mutex<VecDeque<Vec<Missing>>>>,
         answers: Arc<Answers>,
+        publisher: Publisher,
     ) -> io::Result<Self> {
         let placer = Placer::new(&restore.upload_dir)?;
-        let (buffer, settled, again, done) = Default::default();
-        Ok(Self { restore, stage, answers, batches, placer, buffer, settled, again, done })
+        let (turn, buffer, settled, again, done) = Default::default();
+        Ok(Self {
+            restore,
+            stage,
+            answers,
+            batches,
+            placer,
+            publisher,
+            turn,
+            buffer,
+            settled,
+            again,
+            done,
+        })
     }
 
     /// Restores batches until there are none, or until nothing more can be restored.
@@ -120,6 +141,9 @@ impl Worker {
     }
 
     fn take(&self) -> Option<Vec<Missing>> {
+        if self.publisher.has_stopped() {
+            return None;
+        }
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
@@ -143,10 +167,9 @@ impl Worker {
         let started = Instant::now();
         let mut wait = AWAY.0;
         loop {
-            let gate = self.restore.gate.clone();
-            let guard = gate.read().await;
+            self.turn = Some(Arc::new(self.publisher.turn(&self.restore).await));
             let outcome = self.batch(batch).await;
-            drop(guard);
+            self.turn = None;
             let error = match outcome {
                 Ok(()) => return Ok(()),
                 Err(Halt::Stop(stop)) => return Err(stop),
@@ -214,13 +237,13 @@ impl Worker {
         for (id, part) in parts {
             self.note(id, part);
         }
-        self.publish(written)?;
+        self.publish(written);
         if let Some(stop) = halt {
             return Err(Halt::Stop(stop));
         }
         for entry in later.large {
             match self.large(&entry).await {
-                Ok(file) => self.publish(vec![file])?,
+                Ok(file) => self.publish(vec![file]),
                 Err(Unwritten::Part(part)) => self.note(entry.id, part),
                 Err(Unwritten::Changed) => self.fetch_again(entry.id, entry.file_size),
                 Err(Unwritten::Halt(halt)) => return Err(halt),
@@ -256,7 +279,7 @@ impl Worker {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let placed = match damage::verified(row, &mut buffer) {
-            Ok(bytes) => self.draft(&path, bytes),
+            Ok(bytes) => self.draft(&path, row.mode, bytes),
             Err(reason) => Err(Refused::This(damaged(row.id, row.original_path, reason))),
         };
         self.buffer = buffer;
@@ -265,8 +288,9 @@ impl Worker {
         Ok(Some(Written { id: row.id, path, draft, mtime_ns, mode, bytes }))
     }
 
-    fn draft(&mut self, path: &UploadPath, bytes: &[u8]) -> Result<Draft, Refused> {
-        let mut draft = self.placer.draft(path).map_err(|error| refused(path, error))?;
+    fn draft(&mut self, path: &UploadPath, mode: u32, bytes: &[u8]) -> Result<Draft, Refused> {
+        let mut draft =
+            self.placer.brief_draft(path, mode).map_err(|error| refused(path, error))?;
         draft.write_all(bytes).map_err(|error| refused(path, error))?;
         Ok(draft)
     }
@@ -280,59 +304,29 @@ impl Worker {
         }
     }
 
-    /// Lets written files appear under their names.
-    fn publish(&mut self, written: Vec<Written>) -> Result<(), Halt> {
-        // Flushing a disk takes its time, and timers and signals need the runtime's threads.
-        tokio::task::block_in_place(|| self.publish_blocking(written))
-    }
-
-    fn publish_blocking(&mut self, written: Vec<Written>) -> Result<(), Halt> {
-        if self.restore.durable && !written.is_empty() {
-            self.placer.sync().map_err(|error| Halt::Stop(Stop::UploadDir(error)))?;
-        }
-        for Written { id, path, draft, mtime_ns, mode, bytes } in written {
-            let part = match draft.publish(mtime_ns, mode) {
-                Ok(Published::Placed(stat)) => {
-                    (self.restore.on_restored)(&path, &stat);
-                    tracing::debug!(event = "restored", %path, bytes, "restored");
-                    Part::Restored { bytes }
-                }
-                Ok(Published::Exists) => Part::Kept,
-                Err(error) => match refused(&path, error) {
-                    Refused::This(part) => part,
-                    Refused::All(stop) => return Err(Halt::Stop(stop)),
-                },
-            };
-            self.note(id, part);
-        }
-        Ok(())
+    /// Has written files appear under their names.
+    fn publish(&mut self, written: Vec<Written>) {
+        self.settled.extend(written.iter().map(|file| file.id));
+        self.publisher.publish(written, self.turn.clone());
     }
 
     /// Says what became of an entry.
     fn note(&mut self, id: i64, part: Part) {
         self.settled.insert(id);
-        let counters = &self.restore.health.counters;
-        match &part {
-            Part::Restored { bytes } => {
-                Counters::add(&counters.restored_files, 1);
-                Counters::add(&counters.restored_bytes, *bytes);
-            }
-            Part::Damaged(_) => Counters::add(&counters.damaged_entries, 1),
-            Part::Kept | Part::Failed { .. } => {}
-        }
+        part.count(&self.restore.health.counters);
         self.done.parts.push(part);
     }
 }
 
 /// Why a file was not written.
-enum Refused {
+pub enum Refused {
     /// For a reason of its own.
     This(Part),
     /// For a reason that every other file would meet too.
     All(Stop),
 }
 
-fn refused(path: &UploadPath, error: PlaceError) -> Refused {
+pub fn refused(path: &UploadPath, error: PlaceError) -> Refused {
     match error {
         PlaceError::Exists => Refused::This(Part::Kept),
         PlaceError::Full(source) => Refused::All(Stop::DiskFull(source)),

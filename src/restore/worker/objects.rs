@@ -7,7 +7,8 @@ use crate::model::plan::Missing;
 use crate::payload::still_at;
 use crate::restore::Stop;
 use crate::restore::object::{Failed, ObjectEntry};
-use crate::restore::worker::{Halt, Part, Refused, Worker, Written, damaged, refused};
+use crate::restore::publisher::Written;
+use crate::restore::worker::{Halt, Part, Refused, Worker, damaged, refused};
 
 /// Objects that a worker fetches at a time.
 const DOWNLOADS: usize = 4;
@@ -49,7 +50,7 @@ impl Worker {
             match downloaded {
                 Ok(draft) => {
                     let file = Written { id, path, draft, mtime_ns, mode, bytes: file_size };
-                    self.publish(vec![file])?;
+                    self.publish(vec![file]);
                 }
                 Err(Failed::Damaged(reason)) => self.note(id, damaged(id, path.as_str(), reason)),
                 Err(Failed::Away(reason)) => {
