@@ -124,15 +124,14 @@ impl Draft {
             Err(Errno::EXIST) => return self.exists(),
             Err(error) => return Err(PlaceError::while_trying("give the file its name")(error)),
         }
-        let mut look = self.look()?;
-        if let Some(wanted) = self.born_with
-            && look.mode != wanted.as_raw_mode()
-        {
-            self.ways.cuts_rights.store(true, Ordering::Relaxed);
-            self.set_rights(wanted)?;
-            look = self.look()?;
+        let look = self.look()?;
+        let wanted = mode & MODE_MASK;
+        if look.mode == wanted {
+            return Ok(Published::Placed(look));
         }
-        Ok(Published::Placed(look))
+        self.ways.cuts_rights.store(true, Ordering::Relaxed);
+        self.set_rights(Mode::from(wanted))?;
+        Ok(Published::Placed(self.look()?))
     }
 
     /// What it means that the name is taken.

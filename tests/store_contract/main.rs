@@ -8,6 +8,7 @@ mod entries;
 mod history;
 mod history_races;
 mod ledger;
+mod list_indexes;
 mod lists;
 mod places;
 mod race;
@@ -114,6 +115,7 @@ contract! {
     a_payload_moves_and_all_else_stays
     removing_leaves_nothing
     two_instances_may_store_the_same_paths
+    paths_that_are_not_new_are_noticed_among_new_ones
     a_cut_connection_is_replaced
     a_replaced_content_becomes_a_version
     a_delete_can_be_taken_back

@@ -325,3 +325,41 @@ pub async fn a_cut_connection_is_replaced(store: &dyn Store, database: &Database
         assert!(contents(store).await[&at] == place.read_back(&bytes));
     }
 }
+
+pub async fn paths_that_are_not_new_are_noticed_among_new_ones(
+    _: &dyn Store,
+    database: &Database,
+    place: Place,
+) {
+    let keeping = database.open_keeping(2);
+    let store = &*keeping;
+    let bytes: Vec<_> = (900..904).map(|seed| place.bytes(seed)).collect();
+    let batch = async |files: &[(&str, usize)]| {
+        let mut batch = Vec::new();
+        for &(at, content) in files {
+            batch.push(place.entry(store, at, &bytes[content], 1).await);
+        }
+        store.put(&batch).await.unwrap()
+    };
+    // Where new paths only have come for a while, who stores need not expect others.
+    for n in 0..3 {
+        let (one, two) = (format!("{n}/one"), format!("{n}/two"));
+        assert_eq!(batch(&[(&one, 0), (&two, 0)]).await, [true, true]);
+    }
+    let mixed = [("0/one", 1), ("0/two", 0), ("3/one", 2), ("4/one", 3), ("5/one", 3)];
+    assert_eq!(batch(&mixed).await, [true, false, true, true, true]);
+    assert_eq!(batch(&[("6/one", 0)]).await, [true]);
+    assert_eq!(batch(&[("6/one", 0)]).await, [false]);
+    assert_eq!(batch(&[("6/one", 1)]).await, [true]);
+    let all = contents(store).await;
+    assert_eq!(all.len(), 10);
+    for (at, content) in mixed.into_iter().chain([("6/one", 1), ("2/two", 0)]) {
+        assert!(all[at] == place.read_back(&bytes[content]), "{at}");
+    }
+    let former = store.versions(&path("0/one")).await.unwrap();
+    assert_eq!(
+        (former.len(), former[0].entry.sha256.clone()),
+        (1, Digest::of(&bytes[0]).to_string())
+    );
+    store.close().await;
+}

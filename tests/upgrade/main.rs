@@ -10,6 +10,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
 use imagecached::model::Digest;
 use support::database::{Database, Kind};
@@ -92,7 +93,11 @@ fn steps(kind: Kind) -> Vec<String> {
     };
     let directory = format!("{}/src/store/{product}", env!("CARGO_MANIFEST_DIR"));
     let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
-    let mut files: Vec<_> = files.filter(|file| file.extension() == Some("sql".as_ref())).collect();
+    let is_step = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        name.starts_with("00") && name.ends_with(".sql")
+    };
+    let mut files: Vec<_> = files.filter(is_step).collect();
     files.sort();
     files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
 }

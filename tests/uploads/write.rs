@@ -63,6 +63,27 @@ fn dangerous_rights_are_not_given_back() {
 }
 
 #[test]
+fn rights_given_at_birth_are_those_that_are_wanted() {
+    let dir = on_disk();
+    let root = UploadDir::new(dir.path().to_owned()).open().unwrap();
+    for (number, mut placer) in both_ways(dir.path()).into_iter().enumerate() {
+        // The usual umask takes the second one's, and whether it does is known by the third.
+        for mode in [0o644, 0o775, 0o664, 0o400, 0o107_777] {
+            let path = path(&format!("{number}/{mode:o}"));
+            let mut draft = placer.brief_draft(&path, mode).unwrap();
+            draft.write_all(b"meow").unwrap();
+            let stat = placed(draft.publish(MTIME, mode));
+            assert_eq!((stat.size, stat.mtime_ns, stat.mode), (4, MTIME, mode & 0o775), "{path}");
+            assert_eq!(root.stat(&path).unwrap(), Some(stat), "{path}");
+        }
+        // What is wanted in the end counts.
+        let draft = placer.brief_draft(&path("late"), 0o644).unwrap();
+        assert_eq!(placed(draft.publish(MTIME, 0o600)).mode, 0o600);
+        fs::remove_file(dir.path().join("late")).unwrap();
+    }
+}
+
+#[test]
 fn t14_a_file_that_exists_is_never_touched() {
     for dir in [on_disk(), in_memory()] {
         for mut placer in both_ways(dir.path()) {
@@ -156,11 +177,19 @@ fn t16_nothing_is_written_through_a_link_or_over_something_else() {
                 Err(error @ PlaceError::Escapes { .. }) => told.push(format!("{name}: {error}")),
                 other => panic!("{name}: {other:?}"),
             }
+            let brief = placer.brief_draft(&path(name), 0o600);
+            match brief.and_then(|draft| draft.publish(MTIME, 0o600)) {
+                Err(error @ PlaceError::Escapes { .. }) => {
+                    assert_eq!(told.last(), Some(&format!("{name}: {error}")));
+                }
+                other => panic!("{name}: {other:?}"),
+            }
         }
         // A link that appears between draft and publication is not followed either.
         let draft = placer.draft(&path("a/late.jpg")).unwrap();
         symlink(outside.path().join("new"), root.join("a/late.jpg")).unwrap();
-        assert_eq!(draft.publish(MTIME, 0o600).unwrap(), Published::Exists);
+        let error = draft.publish(MTIME, 0o600).unwrap_err();
+        assert!(matches!(error, PlaceError::Escapes { .. }), "{error}");
         fs::remove_file(root.join("a/late.jpg")).unwrap();
     }
     assert_eq!(listing(outside.path()), ["secret"]);
