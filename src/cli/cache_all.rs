@@ -11,6 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::{move_payloads, output, progress};
 use crate::model::Index;
 use crate::model::health::Counters;
+use crate::store::MANY_NEW;
 
 /// Measured with `benches/gentle`: an app's queries take about as long as ever beside it.
 const GENTLE: [(&str, &str); 2] = [("backlog_rate", "4MiB"), ("database_connections", "1")];
@@ -95,5 +96,9 @@ pub async fn cache_all(context: &Context) -> Result<Tally, Failure> {
     .await
     .map_err(|error| Failure::other(format!("cannot read the upload directory {root}: {error}")))?;
     capture.drain(&Deadline::at(Instant::now() + END)).await.map_err(Failure::other)?;
+    if tally.cached >= MANY_NEW {
+        // Everything is stored; what the tables lack now, lists can do without.
+        let _ = context.prepare_store().await;
+    }
     Ok(tally)
 }

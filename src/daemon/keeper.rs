@@ -8,7 +8,7 @@ use crate::daemon::{Begun, Parts, objects, unfinished, verifying};
 use crate::model::health::{Counters, Watcher};
 use crate::process::Effort;
 use crate::restore::{PlanError, Report};
-use crate::store::{StoreError, Trouble};
+use crate::store::{MANY_NEW, StoreError, Trouble};
 
 /// Without a watcher, scans are the only eyes.
 const DEGRADED_INTERVAL: Duration = Duration::from_secs(5);
@@ -134,12 +134,18 @@ impl Keeper {
         let returns = || Counters::get(&self.parts.context.health.counters.database_returns);
         let (mut day, mut hour) = (Instant::now() + DAY, Instant::now() + HOUR);
         let mut returned = returns();
+        let captured = || Counters::get(&self.parts.context.health.counters.captured_files);
+        let mut prepared_at = captured();
         self.sweep().await;
         loop {
             if let Some(intake) = &self.intake {
                 intake.check_root();
             }
             let cost = self.scan().await;
+            if captured() - prepared_at >= MANY_NEW {
+                prepared_at = captured();
+                self.prepare_again().await;
+            }
             if Instant::now() >= day {
                 day = Instant::now() + DAY;
                 self.sweep().await;
@@ -179,6 +185,13 @@ impl Keeper {
             Err(error) => {
                 tracing::debug!(event = "upkeep_failed", reason = %error, "sweeping, tried again in a day")
             }
+        }
+    }
+
+    /// Tables of many entries want more than those of a few.
+    async fn prepare_again(&self) {
+        if let Err(error) = self.parts.context.prepare_store().await {
+            tracing::debug!(event = "upkeep_failed", reason = %error, "the tables, tried again later");
         }
     }
 

@@ -41,6 +41,9 @@ use crate::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, Paylo
 use crate::model::version::Shelf;
 use crate::model::{Digest, UploadPath};
 
+/// After so many new entries it is time for [`Store::migrate`] again: a table of many rows wants more indexes.
+pub const MANY_NEW: u64 = 10_000;
+
 /// How the store is opened. Opening connects to nothing: the first call does.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -171,8 +174,9 @@ pub trait Store: ObjectLedger + History + units::Units + fmt::Debug {
     /// Name of the database product, for people.
     fn product(&self) -> &'static str;
 
-    /// Creates or upgrades the tables. Safe when many instances do it at once, through a
-    /// transaction pooler as well. Returns the schema versions before and after.
+    /// Creates or upgrades the tables, and makes the indexes that only many entries need, where that is possible. Safe
+    /// when many instances do it at once, through a transaction pooler as well. Returns the schema versions before and
+    /// after.
     async fn migrate(&self) -> Result<(i64, i64), StoreError>;
 
     /// Makes sure that the database answers and the schema is the one this program knows, without

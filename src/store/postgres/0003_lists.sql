@@ -1,3 +1,2 @@
--- The restore and the first list that people see: newest first. All else is sorted from a scan of the table, whose
--- rows are small: payloads are kept apart from them (TOAST).
-CREATE INDEX image_cache_updated ON image_cache (updated_at, id);
+-- Rows of the table are small, whose payloads are kept apart from them (TOAST): a list goes through all of them, until
+-- there are many. What indexes were made here is made by list_indexes.sql, then.

@@ -1,5 +1,1 @@
--- Each order of a list has its index: to sort all rows takes longer than anybody waits where there are a million.
-CREATE INDEX image_cache_size ON image_cache (file_size, id);
-CREATE INDEX image_cache_accessed ON image_cache (last_accessed, id);
--- With the sizes, so that what was stored on each day is summed up from the index alone.
-CREATE INDEX image_cache_created ON image_cache (created_at, id) INCLUDE (file_size);
+-- As 0003_lists.sql: the order of a list has its index once there are many entries.

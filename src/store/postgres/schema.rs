@@ -97,6 +97,9 @@ impl Postgres {
     /// table that somebody holds) keeps nobody from starting.
     pub(super) async fn migrate_once(&self) -> Result<(i64, i64)> {
         let versions = self.migrate_steps().await?;
+        if versions.0 == 0 {
+            return Ok(versions);
+        }
         match self.index_lists().await {
             Ok(false) => {}
             Ok(true) => tracing::info!(
