@@ -157,20 +157,21 @@ impl Store for TimeLimited {
     }
 
     /// An index over very many entries takes its time, and one that is given up is begun anew, for ever, with
-    /// the former try still at work in the server. So the limit counts only while the server does nothing for it.
+    /// the former try still at work in the server. So the limit counts only while the server does nothing for it, and
+    /// is passed twice before it is given up: one look may fall between two transactions.
     async fn migrate(&self) -> Result<(i64, i64), StoreError> {
         let store = self.inner();
         let call = store.migrate();
         tokio::pin!(call);
-        loop {
+        let mut idle = 0;
+        while idle < 2 {
             tokio::select! {
                 done = &mut call => return done,
-                idle = self.idles_for_the_limit() => if idle {
-                    self.replace(&store);
-                    return Err(self.given_up("create the tables"));
-                }
+                idles = self.idles_for_the_limit() => idle = if idles { idle + 1 } else { 0 },
             }
         }
+        self.replace(&store);
+        Err(self.given_up("create the tables"))
     }
 
     async fn check(&self) -> Result<(), StoreError> {
