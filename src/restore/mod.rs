@@ -45,7 +45,7 @@ const BATCHES: usize = 4;
 
 /// Entries of one batch, and batches at a time, so that all together take half of the files that the process may have
 /// open.
-fn batches(workers: usize) -> (usize, usize) {
+fn sizes(workers: usize) -> (usize, usize) {
     let most =
         limits::open_files().map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     let (drafts, workers) = (most / 2 / OPEN_FILES, workers.max(1));
@@ -277,7 +277,7 @@ impl Restore {
         if plan.missing.is_empty() {
             return report;
         }
-        let (rows, _) = batches(self.workers);
+        let (rows, _) = sizes(self.workers);
         let batches = plan.batches(BATCH.0, rows).into_iter().map(<[Missing]>::to_vec).collect();
         let in_objects = self.pass(Stage::Database, batches, &mut report).await;
         // In the order of the plan again: newest first.
@@ -306,7 +306,7 @@ impl Restore {
     ) -> HashSet<i64> {
         let batches = Arc::new(Mutex::new(batches));
         let answers = Arc::<Answers>::default();
-        let (_, at_a_time) = self::batches(self.workers);
+        let (_, at_a_time) = sizes(self.workers);
         let (publisher, publishing) = match Publisher::start(self.clone(), at_a_time) {
             Ok(started) => started,
             Err(error) => {

@@ -55,6 +55,10 @@ async fn version(connection: &mut sqlx::PgConnection) -> Result<Option<i64>> {
         .try_get(0)
 }
 
+async fn wants_list_indexes(connection: &mut sqlx::PgConnection) -> Result<bool> {
+    query(WANTS_LIST_INDEXES).fetch_one(connection).await?.try_get(0)
+}
+
 async fn has_identity(connection: &mut sqlx::PgConnection) -> Result<bool> {
     query("SELECT EXISTS (SELECT FROM image_cache_identity)")
         .fetch_one(connection)
@@ -80,13 +84,14 @@ impl Postgres {
     /// Makes the indexes of the lists once there are many entries; whether it has.
     async fn index_lists(&self) -> Result<bool> {
         let mut unit = self.begin().await?;
-        let wants = async |unit: &mut sqlx::PgConnection| -> Result<bool> {
-            query(WANTS_LIST_INDEXES).fetch_one(unit).await?.try_get(0)
-        };
-        let wanted = wants(&mut unit).await?;
+        let mut wanted = wants_list_indexes(&mut unit).await?;
         if wanted {
             unit.execute(INDEX_PATIENCE).await?;
             query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *unit).await?;
+            // Another instance may have come first.
+            wanted = wants_list_indexes(&mut unit).await?;
+        }
+        if wanted {
             unit.execute(sqlx::raw_sql(LIST_INDEXES)).await?;
         }
         unit.commit().await?;
