@@ -9,8 +9,10 @@ use crate::capture::{self, Capture, Deadline, Tally};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{move_payloads, output, progress};
+use crate::daemon::summary::tell_restore;
 use crate::model::Index;
 use crate::model::health::Counters;
+use crate::restore;
 use crate::store::MANY_NEW;
 
 /// Measured with `benches/gentle`: an app's queries take about as long as ever beside it.
@@ -74,6 +76,12 @@ impl CacheAll {
 pub async fn cache_all(context: &Context) -> Result<Tally, Failure> {
     let upload_dir = context.upload_dir()?;
     context.ready_store().await?;
+    let remains = restore::torn::remove(context.store.as_ref(), &upload_dir).await?;
+    if !remains.torn.missing.is_empty() {
+        let began = Instant::now();
+        let report = context.restoring(upload_dir.clone()).act(&remains.torn).await;
+        tell_restore(&remains.torn, &report, began.elapsed());
+    }
     let mut index = Index::default();
     context.store.index(&mut |row| index.note_stored(&row)).await?;
     let root = upload_dir.root().display().to_string();

@@ -17,7 +17,7 @@ use crate::model::settle::Rules;
 use crate::objects::Objects;
 use crate::process::Platform;
 use crate::remote::{self, Remote};
-use crate::restore::Restore;
+use crate::restore::{Flush, Restore};
 use crate::settings::{
     Durable, LargeFiles, RemoteFiles, Settings, check_upload_dir, database_place,
 };
@@ -207,26 +207,41 @@ impl Context {
         )?)
     }
 
-    /// A restore into this directory, of which nobody else need know.
+    /// A restore into this directory, of which nobody else need know. What it restores is flushed before it has a
+    /// name, where it is flushed at all.
     pub fn restoring(&self, upload_dir: UploadDir) -> Restore {
         Restore {
             remote: self.remote.clone(),
             workers: self.settings.database_connections as usize,
-            durable: self.durable(&upload_dir),
+            flush: if self.flush(&upload_dir) == Flush::Never {
+                Flush::Never
+            } else {
+                Flush::First
+            },
             patience: Some(self.settings.database_wait),
             ..Restore::new(self.store.clone(), upload_dir, self.health.clone())
         }
     }
 
-    /// Whether restored files are flushed to the disk before they appear.
-    pub fn durable(&self, upload_dir: &UploadDir) -> bool {
+    /// A restore at a start, into the upload directory, where the next one will look after what was not flushed.
+    pub fn restoring_at_start(&self, upload_dir: UploadDir) -> Restore {
+        Restore { flush: self.flush(&upload_dir), ..self.restoring(upload_dir) }
+    }
+
+    /// When files are flushed that are restored into this directory at a start.
+    fn flush(&self, upload_dir: &UploadDir) -> Flush {
         match self.settings.durable {
-            Durable::Always => true,
-            Durable::Never => false,
+            Durable::Always => Flush::First,
+            Durable::Never => Flush::Never,
             Durable::Auto => {
+                let disk = Disk::under(upload_dir.root());
                 let by_platform = self.platform.as_ref().and_then(|p| p.ephemeral_disk);
-                let by_disk = || Disk::under(upload_dir.root()).is_ok_and(|d| d.is_ephemeral());
-                !by_platform.unwrap_or_else(by_disk)
+                let by_disk = || disk.as_ref().is_ok_and(Disk::is_ephemeral);
+                match by_platform.unwrap_or_else(by_disk) {
+                    true => Flush::Never,
+                    false if disk.is_ok_and(|disk| disk.keeps_room()) => Flush::Behind,
+                    false => Flush::First,
+                }
             }
         }
     }

@@ -5,14 +5,15 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::model::ByteSize;
 use crate::process::{Signal, Signals};
+use crate::restore::Flush;
 use crate::self_test::{SelfTest, SelfTestError, Step};
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     context.ready_store().await?;
-    let durable = context.upload_dir().is_ok_and(|upload_dir| context.durable(&upload_dir));
+    let flush = context.upload_dir().map_or(Flush::Never, |place| context.restoring(place).flush);
     let given = context.settings.inline_limit;
-    let test = SelfTest::new(context.store.clone(), context.capture_options(), durable)?;
+    let test = SelfTest::new(context.store.clone(), context.capture_options(), flush)?;
     if test.capture.places.inline_limit != given.0 {
         let tried = ByteSize(test.capture.places.inline_limit);
         output::line(&format!("inline_limit = {tried} is tried instead of {given}, to be quick"))?;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use crate::capture;
-use crate::daemon::Parts;
 use crate::daemon::unfinished::Unfinished;
+use crate::daemon::{Parts, flush};
 use crate::http::{Flushed, Guard, GuardState, Restored, Tally};
 use crate::model::plan::{Missing, Plan};
 use crate::model::{Entry, UploadPath};
@@ -117,7 +117,8 @@ impl Parts {
         let (plan, report) = match ids {
             Some(ids) => {
                 let plan = only(ids);
-                let report = restoring.act(&plan).await;
+                let mut report = restoring.act(&plan).await;
+                flush::behind([report.unflushed.take(), None]);
                 (plan, report)
             }
             None => {

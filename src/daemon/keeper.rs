@@ -89,7 +89,7 @@ impl Keeper {
             // Only the plan can fail; without it there is no index, and a scan would read every file.
             match self.parts.clone().restore().await {
                 Ok(report) => return report,
-                Err(error) => self.tell_restore_failed(&error),
+                Err(error) => self.tell_unplanned(&error),
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
@@ -99,13 +99,13 @@ impl Keeper {
     async fn learn(&self) {
         let mut wait = DATABASE_RETRY.0;
         while let Err(error) = self.parts.learn().await {
-            self.tell_away(&error);
+            self.tell_unplanned(&error);
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(DATABASE_RETRY.1);
         }
     }
 
-    fn tell_restore_failed(&self, error: &PlanError) {
+    fn tell_unplanned(&self, error: &PlanError) {
         match error {
             PlanError::Store(error) => self.tell_away(error),
             PlanError::UploadDir { .. } => {

@@ -4,6 +4,7 @@
 
 mod earlier;
 pub mod faces;
+mod flush;
 mod guard;
 mod keeper;
 mod last_look;
@@ -35,9 +36,8 @@ use crate::deletes::{self, Deletes};
 use crate::model::Digest;
 use crate::model::health::Counters;
 use crate::model::plan::Plan;
-use crate::restore::{self, PlanError, Report, Restore};
+use crate::restore::{self, PlanError, Report, Restore, torn};
 use crate::settings::database_place;
-use crate::store::StoreError;
 use crate::uploads::UploadDir;
 
 /// How far the restore at start has come.
@@ -245,12 +245,14 @@ impl Parts {
         _turn: MutexGuard<'_, ()>,
     ) -> Result<(Plan, Report), PlanError> {
         let began = Instant::now();
+        let remains = torn::remove(self.context.store.as_ref(), &self.upload_dir).await?;
         let mut plan = self.plan().await?;
         let planned = plan.missing.len() as u64;
         let before = Counters::get(&self.context.health.counters.restored_files);
         let progress = RestoreProgress { planned: Some(planned), before, finished: false };
         self.progress.send_replace(progress);
         let mut report = restoring.act(&plan).await;
+        flush::behind([remains.unflushed, report.unflushed.take()]);
         self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
         let finished = report.left.is_empty();
@@ -283,9 +285,18 @@ impl Parts {
         }
     }
 
-    /// Learns what the cache holds, without restoring anything.
-    pub async fn learn(&self) -> Result<(), StoreError> {
+    /// Learns what the cache holds, without restoring anything but what was torn.
+    pub async fn learn(&self) -> Result<(), PlanError> {
+        let began = Instant::now();
+        let remains = torn::remove(self.context.store.as_ref(), &self.upload_dir).await?;
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
+        let mut unflushed = None;
+        if !remains.torn.missing.is_empty() {
+            let mut report = self.restoring().act(&remains.torn).await;
+            unflushed = report.unflushed.take();
+            summary::tell_restore(&remains.torn, &report, began.elapsed());
+        }
+        flush::behind([remains.unflushed, unflushed]);
         let progress = RestoreProgress { planned: Some(0), before: 0, finished: true };
         self.progress.send_replace(progress);
         Ok(())
@@ -325,7 +336,7 @@ impl Parts {
             on_restored: Arc::new(move |path, stat| scanner.note_restored(path, stat)),
             gate: self.gate.clone(),
             in_vain: self.earlier().in_vain.clone(),
-            ..self.context.restoring(self.upload_dir.clone())
+            ..self.context.restoring_at_start(self.upload_dir.clone())
         }
     }
 

@@ -2,12 +2,15 @@
 //!
 //! First a plan is made from the index and a walk over the disk, then it is carried out by as many
 //! workers as there are connections, and a publisher that gives the files their names. What is in the database comes
-//! first, and then what is in an object store, which may be slow or away. A file that exists is never touched; a file appears under its name
-//! whole and verified, or not at all.
+//! first, and then what is in an object store, which may be slow or away. A file that exists is never touched; a file
+//! appears under its name whole and verified, or not at all. Only a machine that stops can tear one that is not
+//! flushed yet: such a file is told by a note, and restored anew.
 
 mod object;
 pub mod past;
 mod publisher;
+mod report;
+pub mod torn;
 mod worker;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -19,6 +22,7 @@ use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
 pub use crate::payload::damage::{self, Damage};
+pub use report::{Report, Stop};
 
 use crate::model::health::Health;
 use crate::model::plan::{Missing, Plan};
@@ -29,9 +33,9 @@ use crate::process::limits;
 use crate::remote::Remote;
 use crate::restore::object::Answers;
 use crate::restore::publisher::Publisher;
-use crate::restore::worker::{Part, Stage, Worker};
+use crate::restore::worker::{Stage, Worker};
 use crate::store::{Store, StoreError};
-use crate::uploads::{PlaceError, UploadDir, names_swept};
+use crate::uploads::{Unflushed, UploadDir, names_swept};
 
 /// Most bytes, and most entries, that are fetched with one statement and flushed to the disk at a time. Measured:
 /// batches on two connections are twice as fast as one stream, and small files want large ones.
@@ -56,8 +60,16 @@ fn sizes(workers: usize) -> (usize, usize) {
 /// Most entries of a batch whose bytes come from an object store one by one.
 const OBJECTS: usize = 64;
 
-/// As many damaged entries are named.
-const NAMED: usize = 50;
+/// When restored files are flushed to the disk, so that they outlive a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// The disk does not outlive it either.
+    Never,
+    /// Before they have their names.
+    First,
+    /// By whoever gets the report, with what is in it for that: until then a note stands in the upload directory.
+    Behind,
+}
 
 /// Called with every file that was restored.
 pub type OnRestored = Arc<dyn Fn(&UploadPath, &FileStat) + Send + Sync>;
@@ -71,8 +83,7 @@ pub struct Restore {
     pub upload_dir: UploadDir,
     /// Connections to use.
     pub workers: usize,
-    /// Write the files through to the disk before they appear: for disks that outlive a crash.
-    pub durable: bool,
+    pub flush: Flush,
     /// How long a worker waits for a database that is away; `None`: for ever.
     pub patience: Option<Duration>,
     pub health: Arc<Health>,
@@ -88,46 +99,6 @@ pub struct Restore {
     pub contents: Option<Arc<HashMap<i64, String>>>,
 }
 
-/// What a restore has done.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub restored: u64,
-    pub bytes: u64,
-    /// Files that came into being meanwhile; they were left alone.
-    pub kept: u64,
-    /// Entries whose bytes are not what they should be.
-    pub damaged: u64,
-    /// Some of them.
-    pub damaged_examples: Vec<Damage>,
-    /// Entries that could not be placed: a link or another file in the way, no permission.
-    pub failed: u64,
-    /// Some of them, with the reason.
-    pub failed_examples: Vec<(String, String)>,
-    /// What was not restored because the disk is full, or the database or the object store is away, and
-    /// why.
-    pub left: Vec<Missing>,
-    /// Those of them whose objects were asked for in vain.
-    pub unanswered: HashSet<i64>,
-    pub stopped: Option<Stop>,
-}
-
-/// Why a restore stopped before its end.
-#[derive(Debug, thiserror::Error)]
-pub enum Stop {
-    /// No room on the disk.
-    #[error("the disk is full ({0}); make room, or raise the disk's size")]
-    DiskFull(io::Error),
-    /// The database does not answer.
-    #[error(transparent)]
-    Store(StoreError),
-    /// The object store does not answer; entries in the database were restored all the same.
-    #[error("{0}")]
-    Objects(String),
-    /// The upload directory cannot be written.
-    #[error("cannot write into the upload directory: {0}")]
-    UploadDir(io::Error),
-}
-
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -137,57 +108,6 @@ pub enum PlanError {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl Report {
-    /// Whether every missing file is there now.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.damaged == 0 && self.failed == 0 && self.left.is_empty() && self.stopped.is_none()
-    }
-
-    /// Of how many entries it tells what became of them.
-    fn accounted(&self) -> u64 {
-        self.restored + self.kept + self.damaged + self.failed + self.left.len() as u64
-    }
-
-    /// Takes in what a further restore has done.
-    pub fn merge(&mut self, other: Self) {
-        self.restored += other.restored;
-        self.bytes += other.bytes;
-        self.kept += other.kept;
-        self.damaged += other.damaged;
-        self.damaged_examples.extend(other.damaged_examples);
-        self.damaged_examples.truncate(NAMED);
-        self.failed += other.failed;
-        self.failed_examples.extend(other.failed_examples);
-        self.failed_examples.truncate(NAMED);
-        self.left.extend(other.left);
-        self.unanswered.extend(other.unanswered);
-        self.stopped = other.stopped.or(self.stopped.take());
-    }
-
-    fn add(&mut self, part: Part) {
-        match part {
-            Part::Restored { bytes } => {
-                self.restored += 1;
-                self.bytes += bytes;
-            }
-            Part::Kept => self.kept += 1,
-            Part::Damaged(damage) => {
-                self.damaged += 1;
-                if self.damaged_examples.len() < NAMED {
-                    self.damaged_examples.push(damage);
-                }
-            }
-            Part::Failed { path, reason } => {
-                self.failed += 1;
-                if self.failed_examples.len() < NAMED {
-                    self.failed_examples.push((path, reason));
-                }
-            }
-        }
-    }
 }
 
 /// Compares the cache with the disk. `observe` sees every row of the index in passing. What a doctor
@@ -251,8 +171,8 @@ fn walk(root: &std::path::Path) -> io::Result<Stock> {
 }
 
 impl Restore {
-    /// A restore of present entries from the database alone, of which nobody else need know: one connection, not
-    /// durable, and with patience for ever, unless that is changed.
+    /// A restore of present entries from the database alone, of which nobody else need know: one connection,
+    /// nothing flushed, and with patience for ever, unless that is changed.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, upload_dir: UploadDir, health: Arc<Health>) -> Self {
         Self {
@@ -260,7 +180,7 @@ impl Restore {
             remote: None,
             upload_dir,
             workers: 1,
-            durable: false,
+            flush: Flush::Never,
             patience: None,
             health,
             on_restored: Arc::new(|_, _| {}),
@@ -272,10 +192,16 @@ impl Restore {
     }
 
     /// Carries a plan out.
-    pub async fn act(self, plan: &Plan) -> Report {
+    pub async fn act(mut self, plan: &Plan) -> Report {
         let mut report = Report::default();
         if plan.missing.is_empty() {
             return report;
+        }
+        if self.flush == Flush::Behind {
+            report.unflushed = self.note_unflushed().await;
+            if report.unflushed.is_none() {
+                self.flush = Flush::First;
+            }
         }
         let (rows, _) = sizes(self.workers);
         let batches = plan.batches(BATCH.0, rows).into_iter().map(<[Missing]>::to_vec).collect();
@@ -295,6 +221,12 @@ impl Restore {
             self.pass(Stage::Objects, batches, &mut report).await;
         }
         report
+    }
+
+    async fn note_unflushed(&self) -> Option<Unflushed> {
+        let upload_dir = self.upload_dir.clone();
+        let begun = tokio::task::spawn_blocking(move || Unflushed::begin(&upload_dir)).await;
+        begun.expect("making a note does not panic").ok()
     }
 
     /// Has workers restore all batches; returns the entries that are for the next stage.
@@ -348,13 +280,4 @@ impl Restore {
 fn left(batches: &Mutex<VecDeque<Vec<Missing>>>) -> Vec<Missing> {
     let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
     std::mem::take(&mut *batches).into_iter().flatten().collect()
-}
-
-impl From<PlaceError> for Stop {
-    fn from(error: PlaceError) -> Self {
-        match error {
-            PlaceError::Full(source) => Self::DiskFull(source),
-            other => Self::UploadDir(io::Error::other(other.to_string())),
-        }
-    }
 }

@@ -12,7 +12,8 @@ use crate::model::plan::{Missing, Plan};
 use crate::model::scratch::is_scratch;
 use crate::model::version::{Past, PastRow, Shelf};
 use crate::model::{IndexRow, Timestamp};
-use crate::restore::{NAMED, PlanError, Report, Restore, Stop, on_disk};
+use crate::restore::report::NAMED;
+use crate::restore::{PlanError, Report, Restore, Stop, on_disk};
 use crate::store::Store;
 use crate::uploads::UploadDir;
 

@@ -1,6 +1,6 @@
 //! The publisher: lets files that are written appear under their names, while the workers write the next ones.
 //!
-//! Where files are to outlive a crash, they are flushed first: all that have been written meanwhile with one call, so that
+//! Where they are not flushed behind their names, they are flushed first: all that have been written meanwhile with one call, so that
 //! a slow disk is waited for seldom, and a worker only when too many files are without a name.
 
 use std::io;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::model::UploadPath;
 use crate::model::plan::Missing;
 use crate::restore::worker::{Part, Refused, refused};
-use crate::restore::{Restore, Stop};
+use crate::restore::{Flush, Restore, Stop};
 use crate::uploads::{Draft, Placer, Published};
 
 /// A written file that has no name yet.
@@ -127,7 +127,7 @@ impl Thread {
     fn run(mut self, mut batches: UnboundedReceiver<Batch>) -> Outcome {
         while let Some(first) = batches.blocking_recv() {
             let mut ready = vec![first];
-            if self.restore.durable {
+            if self.restore.flush == Flush::First {
                 while let Ok(next) = batches.try_recv() {
                     ready.push(next);
                 }

@@ -13,7 +13,7 @@ use crate::capture::scan::Scanner;
 use crate::model::version::PastRow;
 use crate::model::{Entry, FileStat, UploadPath};
 use crate::payload::{ReadError, Reader};
-use crate::restore::Restore;
+use crate::restore::{Flush, Restore};
 use crate::store::{ListQuery, StoreError};
 use crate::uploads::{Draft, PlaceError, Placer, Published, Replaced};
 
@@ -139,7 +139,7 @@ impl Revert {
         mode: u32,
         seen: Option<FileStat>,
     ) -> Result<(), RevertError> {
-        if self.restoring.durable {
+        if self.restoring.flush != Flush::Never {
             placer.sync().map_err(RevertError::UploadDir)?;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

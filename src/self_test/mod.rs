@@ -17,7 +17,7 @@ use crate::capture::{Capture, Deadline, Options};
 use crate::model::health::{Counters, Health, Watcher};
 use crate::model::places::{Large, Places};
 use crate::model::{ByteSize, Index, Patterns, UploadPath};
-use crate::restore::{self, Restore};
+use crate::restore::{self, Flush, Restore};
 use crate::store::{Store, StoreError};
 use crate::uploads::UploadDir;
 
@@ -73,8 +73,8 @@ pub struct SelfTest {
     pub store: Arc<dyn Store>,
     /// How files are captured in earnest.
     pub capture: Options,
-    /// Whether restored files are flushed to the disk.
-    pub durable: bool,
+    /// When restored files are flushed to the disk.
+    pub flush: Flush,
     scratch: Scratch,
     health: Arc<Health>,
     /// Nothing is written into the database any more.
@@ -89,7 +89,7 @@ impl SelfTest {
     pub fn new(
         store: Arc<dyn Store>,
         capture: Options,
-        durable: bool,
+        flush: Flush,
     ) -> Result<Self, SelfTestError> {
         let inline_limit = match capture.places.inline_limit {
             limit if limit <= MOST_INLINE => limit,
@@ -108,7 +108,7 @@ impl SelfTest {
         Ok(Self {
             store,
             capture,
-            durable,
+            flush,
             scratch,
             health: Arc::default(),
             captured: AtomicBool::new(false),
@@ -228,7 +228,7 @@ impl SelfTest {
         }
         let restoring = Restore {
             workers: self.capture.writers,
-            durable: self.durable,
+            flush: self.flush,
             patience: Some(PATIENCE),
             ..Restore::new(self.store.clone(), upload_dir, self.health.clone())
         };

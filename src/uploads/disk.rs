@@ -38,6 +38,13 @@ impl Disk {
     pub fn is_ephemeral(&self) -> bool {
         matches!(self.file_system, Some("tmpfs" | "ramfs" | "overlay"))
     }
+
+    /// Whether a write that has been taken finds room: the file system is this machine's own, and keeps room for what
+    /// it has not flushed yet. A file server may refuse it later, when nobody is there to hear of it.
+    #[must_use]
+    pub fn keeps_room(&self) -> bool {
+        matches!(self.file_system, Some("ext4" | "xfs" | "btrfs" | "zfs" | "f2fs"))
+    }
 }
 
 /// Names of the file systems that an upload directory may be on, by the magic numbers of
@@ -71,7 +78,7 @@ mod tests {
     fn memory_is_told_from_a_disk() {
         let memory = Disk::under(Path::new("/dev/shm")).unwrap();
         assert_eq!(memory.file_system, Some("tmpfs"));
-        assert!(memory.is_ephemeral());
+        assert!(memory.is_ephemeral() && !memory.keeps_room());
         assert!(memory.free <= memory.total && memory.total > 0);
         let proc = Disk::under(Path::new("/proc")).unwrap();
         assert_eq!(proc.file_system, None);

@@ -12,13 +12,13 @@ use rustix::fs::FileType;
 
 use super::beneath::Beneath;
 use super::draft_name;
-use super::marker;
+use super::own_names::is_own;
 use super::sweep::remove_if_left;
 use super::walk::{Seen, walk};
 use crate::model::Stock;
 use crate::model::index::key;
 
-/// What a look at all names has found. Our own unfinished files and the marker are passed over.
+/// What a look at all names has found. Our own files are passed over.
 #[derive(Debug, Default)]
 pub struct Names {
     /// Keys of regular files.
@@ -77,7 +77,7 @@ fn look(root: &Path, draft: &mut dyn FnMut(BorrowedFd<'_>, &CStr)) -> io::Result
                 draft(directory, name);
             }
             Seen::Name { parent, name, kind: FileType::RegularFile, .. }
-                if parent.is_empty() && name.to_bytes() == marker::NAME.as_bytes() => {}
+                if is_own(parent, name.to_bytes()) => {}
             Seen::Name { parent, name, kind, .. } => {
                 path.clear();
                 path.extend_from_slice(parent);

@@ -9,8 +9,8 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use super::stat::{SkipReason, file_stat, file_type};
-use crate::model::FileStat;
 use crate::model::settle::Writers;
+use crate::model::{Digest, FileStat, Hasher};
 
 /// Why a file was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,28 @@ impl OpenFile {
             }
         }
         Ok(total)
+    }
+
+    /// The sha256 of the whole file, read from where it stands; `None` when somebody has written it meanwhile.
+    ///
+    /// # Errors
+    /// Of `read` and `fstat`.
+    pub fn digest(&mut self) -> io::Result<Option<Digest>> {
+        let mut hasher = Hasher::default();
+        let mut piece = vec![0; 128 << 10];
+        let mut left = self.stat.size;
+        while left > 0 {
+            let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            match self.read(&mut piece[..most])? {
+                0 => return Ok(None),
+                read => {
+                    hasher.update(&piece[..read]);
+                    left -= read as u64;
+                }
+            }
+        }
+        let is_still = self.restat()? == self.stat && self.writers() != Writers::Some;
+        Ok(is_still.then(|| hasher.finish()))
     }
 
     /// Asks the kernel whether somebody has the file open for writing.

@@ -64,6 +64,11 @@ impl Root {
         Self { beneath, path, noatime_refused: AtomicBool::new(false) }
     }
 
+    /// The directory itself.
+    pub(super) fn beneath(&self) -> &Beneath {
+        &self.beneath
+    }
+
     /// Looks at a regular file. `None` when there is none of that name: nothing, something else, or
     /// something that only a symlink leads to.
     ///

@@ -8,8 +8,7 @@ use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
 
 use super::beneath::Beneath;
-use super::draft_name;
-use super::marker;
+use super::own_names::is_own;
 use super::stat::{SkipReason, file_stat, file_type};
 use super::walk::{Seen, join, walk};
 use crate::model::upload_path::PathError;
@@ -48,7 +47,7 @@ pub struct Scanned {
 /// Goes through everything beneath the relative directory `beneath` (empty: the whole upload
 /// directory), in no particular order, and hands on what it finds until `each` breaks off.
 ///
-/// Symlinks are not followed, mounted file systems are entered, our own unfinished files and the marker are passed
+/// Symlinks are not followed, mounted file systems are entered, our own files are passed
 /// over without a word. A directory or file that vanishes during the walk is no error; neither is
 /// `beneath` being gone.
 ///
@@ -79,8 +78,7 @@ pub fn scan(
 fn look(seen: Seen<'_>) -> Option<Found> {
     match seen {
         Seen::Name { parent, name, kind: FileType::RegularFile, .. }
-            if draft_name::is_one(name.to_bytes())
-                || (parent.is_empty() && name.to_bytes() == marker::NAME.as_bytes()) =>
+            if is_own(parent, name.to_bytes()) =>
         {
             None
         }

@@ -13,9 +13,8 @@ use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, R
 use notify::{Config, ErrorKind, EventKindMask, INotifyWatcher, RecursiveMode, Watcher};
 use rustix::io::Errno;
 
-use super::draft_name;
 use super::limits::WatchError;
-use super::marker;
+use super::own_names::is_own;
 use super::stat::SkipReason;
 use crate::model::UploadPath;
 use crate::model::upload_path::PathError;
@@ -222,10 +221,8 @@ impl Translator {
         if path.as_os_str().is_empty() {
             return departed.map(|_| Event::RootGone);
         }
-        if path == Path::new(marker::NAME) {
-            return None;
-        }
-        if path.file_name().is_some_and(|name| draft_name::is_one(name.as_encoded_bytes())) {
+        let parent = path.parent().unwrap_or(path).as_os_str().as_encoded_bytes();
+        if path.file_name().is_some_and(|name| is_own(parent, name.as_encoded_bytes())) {
             return None;
         }
         if let Some(departed) = departed {

@@ -1,11 +1,11 @@
 //! A file on disk, compared with what its entry says.
 
-use std::io::{self, Read};
+use std::io;
 
+use crate::model::UploadPath;
 use crate::model::settle::Writers;
-use crate::model::{Digest, Hasher, UploadPath};
 use crate::payload::check::Checked;
-use crate::uploads::{OpenError, OpenFile, UploadDir};
+use crate::uploads::{OpenError, UploadDir};
 
 /// What is found under an entry's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub async fn compare(upload_dir: &UploadDir, path: &UploadPath, entry: &Checked)
         if stat.size != size || sha256.is_none() {
             return OnDisk::Other { same_look: (stat.size, stat.mtime_ns) == (size, mtime_ns) };
         }
-        match digest(&mut file) {
+        match file.digest() {
             Ok(None) => OnDisk::Busy,
             Ok(found) if found == sha256 => OnDisk::Same,
             Ok(_) => OnDisk::Other { same_look: stat.mtime_ns == mtime_ns },
@@ -55,23 +55,4 @@ pub async fn compare(upload_dir: &UploadDir, path: &UploadPath, entry: &Checked)
         }
     });
     looking.await.expect("looking at a file does not panic")
-}
-
-/// The sha256 of a file's bytes; `None` when somebody has written it meanwhile.
-fn digest(file: &mut OpenFile) -> io::Result<Option<Digest>> {
-    let mut hasher = Hasher::default();
-    let mut piece = vec![0; 128 << 10];
-    let mut left = file.stat().size;
-    while left > 0 {
-        let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        match file.read(&mut piece[..most])? {
-            0 => return Ok(None),
-            read => {
-                hasher.update(&piece[..read]);
-                left -= read as u64;
-            }
-        }
-    }
-    let is_still = file.restat()? == *file.stat() && file.writers() != Writers::Some;
-    Ok(is_still.then(|| hasher.finish()))
 }

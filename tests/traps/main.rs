@@ -47,6 +47,7 @@ mod t32_full_database;
 mod t32_full_disk;
 mod t33_http;
 mod t34_damage;
+mod torn;
 
 use std::path::{Path, PathBuf};
 

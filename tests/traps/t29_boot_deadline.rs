@@ -7,9 +7,9 @@ use crate::support::program::{Running, Sandbox};
 use crate::support::proxy::Proxy;
 use crate::{app_is_up, noise};
 
-/// What the app sees at its very start: our leftovers, and how many files are there.
-const APP: &str = "find . -name '.imagecached*' > \"$BESIDE/ours\"
-    find . -type f | wc -l > \"$BESIDE/count\"
+/// What the app sees at its very start: our unfinished files, and how many others are there.
+const APP: &str = "find . -name '.imagecached*.tmp' > \"$BESIDE/ours\"
+    find . -type f -not -name '.imagecached*' | wc -l > \"$BESIDE/count\"
     trap 'exit 0' TERM; : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
 
 fn read(sandbox: &Sandbox, name: &str) -> String {

@@ -47,6 +47,10 @@ impl Restore {
         context.ready_store().await?;
         let began = Instant::now();
         let store = context.store.as_ref();
+        if !self.dry_run {
+            // What is torn is restored, and what is not flushed stays so: this does not wait for the disk.
+            restore::torn::remove(store, &upload_dir).await?;
+        }
         let plan = restore::plan(store, &upload_dir, &mut |_| {}).await?;
         if self.dry_run {
             self.print_plan(context, &plan).await?;
@@ -54,7 +58,7 @@ impl Restore {
         }
         let counters = &context.health.counters;
         let total = plan.missing.len() as u64;
-        let restoring = context.restoring(upload_dir);
+        let restoring = context.restoring_at_start(upload_dir);
         let report = progress::during(
             "restoring",
             || Some(total),
