@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    imagecached::process::memory::give_back_what_is_freed();
+    imagecached::process::memory::keep_little();
     imagecached::cli::main()
 }

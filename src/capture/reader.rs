@@ -22,6 +22,9 @@ const OVERHEAD: u64 = 1_024;
 /// out meanwhile, instead of asking again.
 const BRIEF: u64 = 256 << 10;
 
+/// A larger buffer is not kept for the next file, in bytes.
+const MOST_KEPT: usize = 1 << 20;
+
 /// A file that a scan has seen so lately is not looked at before it is opened.
 const LATELY: Duration = Duration::from_secs(10);
 
@@ -179,6 +182,9 @@ impl Reader {
             path: due.path.clone(),
             stat,
         };
+        if self.buffer.capacity() > MOST_KEPT {
+            self.buffer = Vec::new();
+        }
         Ok(Ready::Small(Box::new(Prepared {
             entry,
             for_remote: place == Place::Remote,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::capture::intake::Intake;
 use crate::daemon::{Begun, Parts, objects, unfinished, verifying};
 use crate::model::health::{Counters, Watcher};
-use crate::process::Effort;
+use crate::process::{Effort, memory};
 use crate::restore::{PlanError, Report};
 use crate::store::{MANY_NEW, StoreError, Trouble};
 
@@ -165,7 +165,9 @@ impl Keeper {
         let parts = self.parts.clone();
         let scan = move || {
             let effort = Effort::begin();
-            (parts.scan_and_tell(""), effort.spent())
+            let scanned = parts.scan_and_tell("");
+            memory::give_back();
+            (scanned, effort.spent())
         };
         let (scanned, cost) =
             tokio::task::spawn_blocking(scan).await.expect("a scan does not panic");

@@ -55,46 +55,20 @@ pub struct Remains {
 /// # Errors
 /// When the directory or the database cannot be read. What was not looked at is looked at the next time.
 pub async fn remove(store: &dyn Store, upload_dir: &UploadDir) -> Result<Remains, PlanError> {
-    let unreadable =
-        |source| PlanError::UploadDir { path: upload_dir.root().display().to_string(), source };
-    let crashed = loop {
-        let place = upload_dir.clone();
-        match spawn_blocking(move || left(&place)).await.expect("a look does not panic") {
-            Ok(Left::Nothing) => return Ok(Remains::default()),
-            Ok(Left::ThisBoot(unflushed)) => {
-                return Ok(Remains { unflushed: Some(unflushed), ..Remains::default() });
-            }
-            Ok(Left::AnotherBoot(crashed)) => break crashed,
-            Ok(Left::Busy) => tokio::time::sleep(BUSY).await,
-            Err(error) => {
-                tracing::warn!(
-                    event = "torn_unchecked",
-                    reason = %error,
-                    "what an earlier restore has left cannot be read: torn files would be taken for uploads"
-                );
-                return Ok(Remains::default());
-            }
+    let crashed = match look(upload_dir).await {
+        Ok(Left::AnotherBoot(crashed)) => crashed,
+        Ok(Left::ThisBoot(unflushed)) => {
+            return Ok(Remains { unflushed: Some(unflushed), ..Remains::default() });
+        }
+        Ok(Left::Nothing | Left::Busy) => return Ok(Remains::default()),
+        Err(error) => {
+            tell_unchecked(&format!("what an earlier restore has noted: {error}"));
+            return Ok(Remains::default());
         }
     };
     let suspects = suspects(store, upload_dir, &crashed).await?;
     let checked = suspects.len();
-    let mut torn = Vec::new();
-    let mut suspects = suspects.into_iter().peekable();
-    while suspects.peek().is_some() {
-        let batch: Vec<_> = suspects.by_ref().take(BATCH).collect();
-        let paths: Vec<_> = batch.iter().map(|suspect| suspect.path.clone()).collect();
-        let stored = store.stored(&paths).await?;
-        let contents = batch.into_iter().filter_map(|suspect| {
-            let stored = stored.get(&suspect.path)?;
-            // It has got another content since the index was read: then its file is an upload.
-            (stored.mtime_ns == suspect.seen.mtime_ns).then_some((suspect, stored.sha256?))
-        });
-        let (contents, place) = (contents.collect::<Vec<_>>(), upload_dir.clone());
-        let removed = spawn_blocking(move || remove_others(&place, contents)).await;
-        torn.extend(removed.expect("comparing files does not panic").map_err(unreadable)?);
-    }
-    let settled = spawn_blocking(move || crashed.settled()).await;
-    settled.expect("flushing does not panic").map_err(unreadable)?;
+    let torn = remove_torn(store, upload_dir, suspects).await?;
     if !torn.is_empty() {
         let named: Vec<_> = torn.iter().take(NAMED).map(|it| it.path.to_string()).collect();
         tracing::warn!(
@@ -102,8 +76,12 @@ pub async fn remove(store: &dyn Store, upload_dir: &UploadDir) -> Result<Remains
             files = torn.len(),
             checked,
             named = named.join(", "),
-            "the machine stopped before restored files were on its disk; those that are torn are restored again"
+            "the machine stopped before restored files were on its disk; torn ones are restored again"
         );
+    }
+    let settled = spawn_blocking(move || crashed.settled()).await;
+    if let Err(error) = settled.expect("flushing does not panic") {
+        tell_unchecked(&format!("the disk: {error}"));
     }
     let missing = torn.iter().map(|it| Missing { id: it.id, bytes: it.size, access_is_old: false });
     let torn = Plan {
@@ -114,6 +92,22 @@ pub async fn remove(store: &dyn Store, upload_dir: &UploadDir) -> Result<Remains
     Ok(Remains { torn, unflushed: None })
 }
 
+/// Says that there may be torn files which nobody has found.
+fn tell_unchecked(reason: &str) {
+    tracing::warn!(event = "torn_unchecked", reason, "torn files may be taken for uploads");
+}
+
+/// What was left, once nobody else removes torn files.
+async fn look(upload_dir: &UploadDir) -> io::Result<Left> {
+    loop {
+        let place = upload_dir.clone();
+        match spawn_blocking(move || left(&place)).await.expect("a look does not panic") {
+            Ok(Left::Busy) => tokio::time::sleep(BUSY).await,
+            looked => return looked,
+        }
+    }
+}
+
 /// Files that have changed since the note was made, and have the time that their entries say.
 async fn suspects(
     store: &dyn Store,
@@ -122,10 +116,8 @@ async fn suspects(
 ) -> Result<Vec<Suspect>, PlanError> {
     let (place, since) = (upload_dir.clone(), crashed.since_ns.saturating_sub(CLOCK_STEP_NS));
     let young = spawn_blocking(move || changed_since(&place, since)).await;
-    let young = young.expect("a scan does not panic").map_err(|source| PlanError::UploadDir {
-        path: upload_dir.root().display().to_string(),
-        source,
-    })?;
+    let young =
+        young.expect("a scan does not panic").map_err(|source| unreadable(upload_dir, source))?;
     let mut suspects = Vec::new();
     let mut each = |row: IndexRow| {
         if let Some(seen) = young.get(&key(&row.original_path))
@@ -154,29 +146,55 @@ fn changed_since(upload_dir: &UploadDir, since_ns: i64) -> io::Result<HashMap<u1
     Ok(young)
 }
 
-/// Removes those that have not the content that goes with them; returns them.
-fn remove_others(
+/// Removes the suspects that are torn; returns them.
+async fn remove_torn(
+    store: &dyn Store,
     upload_dir: &UploadDir,
-    contents: Vec<(Suspect, Digest)>,
-) -> io::Result<Vec<Suspect>> {
-    let root = upload_dir.open()?;
+    suspects: Vec<Suspect>,
+) -> Result<Vec<Suspect>, PlanError> {
     let mut torn = Vec::new();
-    for (suspect, content) in contents {
-        if is_torn(&root, &suspect, content)? && root.remove_seen(&suspect.path, &suspect.seen)? {
-            torn.push(suspect);
-        }
+    let mut suspects = suspects.into_iter().peekable();
+    while suspects.peek().is_some() {
+        let batch: Vec<_> = suspects.by_ref().take(BATCH).collect();
+        let paths: Vec<_> = batch.iter().map(|suspect| suspect.path.clone()).collect();
+        let stored = store.stored(&paths).await?;
+        let contents = batch.into_iter().filter_map(|suspect| {
+            let stored = stored.get(&suspect.path)?;
+            // It has got another content since the index was read: then its file is an upload.
+            (stored.mtime_ns == suspect.seen.mtime_ns).then_some((suspect, stored.sha256?))
+        });
+        let (contents, root) = (contents.collect::<Vec<_>>(), upload_dir.open());
+        let root = root.map_err(|source| unreadable(upload_dir, source))?;
+        let removing = spawn_blocking(move || {
+            let torn = contents.into_iter().filter(|(it, content)| is_removed(&root, it, *content));
+            torn.map(|(suspect, _)| suspect).collect::<Vec<_>>()
+        });
+        torn.extend(removing.await.expect("comparing files does not panic"));
     }
     Ok(torn)
 }
 
-fn is_torn(root: &Root, suspect: &Suspect, content: Digest) -> io::Result<bool> {
+/// Removes the file if it is torn.
+fn is_removed(root: &Root, suspect: &Suspect, content: Digest) -> bool {
+    is_torn(root, suspect, content)
+        && root.remove_seen(&suspect.path, &suspect.seen).unwrap_or_else(|error| {
+            tell_unchecked(&format!("{} cannot be removed: {error}", suspect.path));
+            false
+        })
+}
+
+fn is_torn(root: &Root, suspect: &Suspect, content: Digest) -> bool {
     // What is gone meanwhile, or cannot be opened, is not ours to judge.
-    let Ok(mut file) = root.open(&suspect.path) else { return Ok(false) };
+    let Ok(mut file) = root.open(&suspect.path) else { return false };
     if *file.stat() != suspect.seen || file.writers() == Writers::Some {
-        return Ok(false);
+        return false;
     }
-    if file.stat().size != suspect.size {
-        return Ok(true);
-    }
-    Ok(file.digest()?.is_some_and(|found| found != content))
+    // What the disk cannot read any more is torn as well.
+    let mut found =
+        || file.digest().map_or(true, |found| found.is_some_and(|found| found != content));
+    suspect.seen.size != suspect.size || found()
+}
+
+fn unreadable(upload_dir: &UploadDir, source: io::Error) -> PlanError {
+    PlanError::UploadDir { path: upload_dir.root().display().to_string(), source }
 }

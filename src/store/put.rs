@@ -16,6 +16,12 @@ const ROWS_PER_STATEMENT: usize = 64;
 /// which may be one row too heavy, fits in.
 const BYTES_PER_STATEMENT: usize = 3 << 19;
 
+/// Whether one of these rows is larger than a statement of several. The connection is to forget its buffer then: it
+/// keeps for good what the largest message took.
+pub(super) fn are_bulky(rows: &[&NewEntry]) -> bool {
+    rows.iter().any(|row| row.weight() > BYTES_PER_STATEMENT)
+}
+
 /// What is stored under a path, and for whom.
 pub(super) struct Known {
     pub stored: Stored,

@@ -217,3 +217,25 @@ fn latencies(port: u16, most: usize, enough: impl Fn() -> bool) -> Vec<Duration>
     times.sort();
     times
 }
+
+/// Its tables were small when the daemon started.
+#[test]
+fn many_new_entries_get_the_indexes_of_lists_while_the_daemon_runs() {
+    let sandbox = Sandbox::new(Kind::Postgres);
+    let indexes = "SELECT count(*) FROM pg_indexes WHERE indexname = 'image_cache_updated'";
+    let mut watch = sandbox.watch_with(&["scan_interval=1s"]);
+    sandbox.write("first.jpg", b"first");
+    sandbox.wait_for_entries(1);
+    // The most of them by somebody else, which is quicker.
+    sandbox.sql(
+        "INSERT INTO image_cache (original_path)
+        SELECT repeat('directory/', 20) || number FROM generate_series(1, 90000) AS number",
+    );
+    assert_eq!(sandbox.numbers(indexes), [0]);
+    write_flood(&sandbox, 10_100, 0);
+    watch.wait_for_log("event=lists_indexed");
+    assert_eq!(sandbox.numbers(indexes), [1]);
+    let (status, log) = watch.stop();
+    assert!(status.success(), "{}", &log[log.len().saturating_sub(4_000)..]);
+    sandbox.remove();
+}

@@ -1,6 +1,6 @@
 //! What is written to MySQL.
 
-use sqlx::{MySqlConnection, QueryBuilder, Result, Row};
+use sqlx::{Connection, MySqlConnection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
@@ -171,6 +171,9 @@ impl MySql {
         write_looks(&mut unit, &looks).await?;
         remove_loose(&mut unit, &plan.loose).await?;
         ledger::loosen(&mut unit, &plan.objects, room).await?;
+        if put::are_bulky(&ordered) {
+            unit.shrink_buffers();
+        }
         unit.commit().await?;
         Ok(plan.done(entries))
     }

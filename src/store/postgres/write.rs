@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use sqlx::{QueryBuilder, Result, Row};
+use sqlx::{Connection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
 use crate::model::entry::{ChunkSet, NewEntry, NewPayload};
@@ -184,6 +184,9 @@ impl Postgres {
         write_looks(&mut unit, &looks).await?;
         remove_loose(&mut unit, &plan.loose).await?;
         ledger::loosen(&mut unit, &plan.objects).await?;
+        if put::are_bulky(&ordered) {
+            unit.shrink_buffers();
+        }
         unit.commit().await?;
         Ok(Some((plan.done(entries), known.is_empty())))
     }
