@@ -257,20 +257,10 @@ impl Restore {
         let mut in_objects = HashSet::new();
         while let Some(done) = workers.join_next().await {
             let done = done.expect("a restoring worker does not panic");
-            for part in done.parts {
-                report.add(part);
-            }
-            report.left.extend(done.left);
-            report.unanswered.extend(done.unanswered);
-            report.stopped = done.stopped.or(report.stopped.take());
+            report.merge(done.report);
             in_objects.extend(done.in_objects);
         }
-        let outcome = publishing.ended().await;
-        for part in outcome.parts {
-            report.add(part);
-        }
-        report.left.extend(outcome.left);
-        report.stopped = outcome.stopped.or(report.stopped.take());
+        report.merge(publishing.ended().await);
         report.left.extend(left(&batches));
         in_objects
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::model::UploadPath;
 use crate::model::plan::Missing;
 use crate::restore::worker::{Part, Refused, refused};
-use crate::restore::{Flush, Restore, Stop};
+use crate::restore::{Flush, Report, Restore, Stop};
 use crate::uploads::{Draft, Placer, Published};
 
 /// A written file that has no name yet.
@@ -53,14 +53,6 @@ pub struct Publisher {
     stopped: Arc<AtomicBool>,
 }
 
-/// What a publisher has done.
-#[derive(Default)]
-pub struct Outcome {
-    pub parts: Vec<Part>,
-    pub left: Vec<Missing>,
-    pub stopped: Option<Stop>,
-}
-
 impl Publisher {
     /// Starts a publisher for so many batches at a time. It ends when all its handles are dropped.
     ///
@@ -71,7 +63,7 @@ impl Publisher {
         let (sender, receiver) = unbounded_channel();
         let stopped = Arc::<AtomicBool>::default();
         let thread =
-            Thread { restore, placer, stopped: stopped.clone(), outcome: Outcome::default() };
+            Thread { restore, placer, stopped: stopped.clone(), outcome: Report::default() };
         let task = tokio::task::spawn_blocking(move || thread.run(receiver));
         let room = Arc::new(Semaphore::new(batches.max(1)));
         Ok((Self { batches: sender, room, stopped: stopped.clone() }, Running { task, stopped }))
@@ -98,13 +90,13 @@ impl Publisher {
 
 /// A publisher at work. Dropped, it lets nothing more appear.
 pub struct Running {
-    task: JoinHandle<Outcome>,
+    task: JoinHandle<Report>,
     stopped: Arc<AtomicBool>,
 }
 
 impl Running {
     /// Waits for the end of it.
-    pub async fn ended(mut self) -> Outcome {
+    pub async fn ended(mut self) -> Report {
         (&mut self.task).await.expect("publishing does not panic")
     }
 }
@@ -120,11 +112,11 @@ struct Thread {
     restore: Restore,
     placer: Placer,
     stopped: Arc<AtomicBool>,
-    outcome: Outcome,
+    outcome: Report,
 }
 
 impl Thread {
-    fn run(mut self, mut batches: UnboundedReceiver<Batch>) -> Outcome {
+    fn run(mut self, mut batches: UnboundedReceiver<Batch>) -> Report {
         while let Some(first) = batches.blocking_recv() {
             let mut ready = vec![first];
             if self.restore.flush == Flush::First {
@@ -169,7 +161,7 @@ impl Thread {
                 },
             };
             part.count(&self.restore.health.counters);
-            self.outcome.parts.push(part);
+            self.outcome.add(part);
         }
     }
 

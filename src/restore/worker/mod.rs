@@ -15,7 +15,7 @@ use crate::restore::damage::{self, Damage, Reason};
 use crate::restore::object::{Answers, ObjectEntry};
 use crate::restore::publisher::{Publisher, Turn, Written};
 use crate::restore::worker::large::{LargeEntry, Unwritten};
-use crate::restore::{Restore, Stop};
+use crate::restore::{Report, Restore, Stop};
 use crate::store::{Fetched, FetchedPayload, StoreError};
 use crate::uploads::{Draft, PlaceError, Placer};
 
@@ -59,11 +59,7 @@ impl Part {
 /// What one worker has done.
 #[derive(Default)]
 pub struct Done {
-    pub parts: Vec<Part>,
-    pub left: Vec<Missing>,
-    /// Those of them whose objects were asked for in vain.
-    pub unanswered: Vec<i64>,
-    pub stopped: Option<Stop>,
+    pub report: Report,
     /// Entries that were put aside.
     pub in_objects: Vec<i64>,
 }
@@ -132,8 +128,8 @@ impl Worker {
                 let left = batch.into_iter().filter(|missing| {
                     !settled.contains(&missing.id) && !in_objects.contains(&missing.id)
                 });
-                self.done.left.extend(left);
-                self.done.stopped = Some(stop);
+                self.done.report.left.extend(left);
+                self.done.report.stopped = Some(stop);
                 break;
             }
         }
@@ -158,7 +154,7 @@ impl Worker {
             self.patiently(&again).await?;
         }
         // A later restore will find them at rest.
-        self.done.left.append(&mut self.again);
+        self.done.report.left.append(&mut self.again);
         Ok(())
     }
 
@@ -314,7 +310,7 @@ impl Worker {
     fn note(&mut self, id: i64, part: Part) {
         self.settled.insert(id);
         part.count(&self.restore.health.counters);
-        self.done.parts.push(part);
+        self.done.report.add(part);
     }
 }
 

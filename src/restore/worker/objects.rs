@@ -55,8 +55,8 @@ impl Worker {
                 Err(Failed::Damaged(reason)) => self.note(id, damaged(id, path.as_str(), reason)),
                 Err(Failed::Away(reason)) => {
                     self.leave(id, file_size);
-                    self.done.unanswered.push(id);
-                    self.done.stopped = Some(Stop::Objects(reason));
+                    self.done.report.unanswered.insert(id);
+                    self.done.report.stopped = Some(Stop::Objects(reason));
                 }
                 Err(Failed::Refused(reason)) => {
                     self.note(id, Part::Failed { path: path.to_string(), reason });
@@ -79,6 +79,6 @@ impl Worker {
     /// Leaves an entry for a later restore.
     fn leave(&mut self, id: i64, bytes: u64) {
         self.settled.insert(id);
-        self.done.left.push(Missing { id, bytes, access_is_old: false });
+        self.done.report.left.push(Missing { id, bytes, access_is_old: false });
     }
 }
