@@ -75,7 +75,7 @@ def run(command, cwd=None, stdin=None, settle=True):
         # The kernel's own figure for an ended child counts what we took before it became another program.
         while not ended.is_set():
             peak[0] = max(peak[0], memory_mib(process.pid, "VmHWM"))
-            ended.wait(0.02)
+            ended.wait(0.005)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
