@@ -37,8 +37,8 @@ use crate::restore::worker::{Stage, Worker};
 use crate::store::{Store, StoreError};
 use crate::uploads::{Unflushed, UploadDir, names_swept};
 
-/// Most bytes, and most entries, that are fetched with one statement and flushed to the disk at a time. Measured:
-/// batches on two connections are twice as fast as one stream, and small files want large ones.
+/// Most bytes, and most entries, that are fetched with one statement. Measured: batches on two connections are twice as
+/// fast as one stream, and small files want large ones.
 const BATCH: (u64, usize) = (4 << 20, 256);
 
 /// Files that a batch may have open for each of its entries: the file, and a directory that no other has.

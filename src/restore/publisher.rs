@@ -1,7 +1,7 @@
 //! The publisher: lets files that are written appear under their names, while the workers write the next ones.
 //!
-//! Where they are not flushed behind their names, they are flushed first: all that have been written meanwhile with one call, so that
-//! a slow disk is waited for seldom, and a worker only when too many files are without a name.
+//! Where they are not flushed behind their names, they are flushed first: all that have been written meanwhile with
+//! one call, so that a slow disk is waited for seldom, and a worker only when too many files are without a name.
 
 use std::io;
 use std::sync::Arc;
