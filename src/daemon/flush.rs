@@ -4,11 +4,10 @@ use crate::uploads::Unflushed;
 
 /// Flushes them on a thread of its own, which nobody waits for: where it does not come to its end, the note stays,
 /// and the next start looks after it.
-pub fn behind(unflushed: [Option<Unflushed>; 2]) {
-    // The last one covers those before, whose locks would keep it from removing the note.
-    let Some(last) = unflushed.into_iter().flatten().last() else { return };
+pub fn behind(unflushed: Option<Unflushed>) {
+    let Some(unflushed) = unflushed else { return };
     let flushing = move || {
-        if let Err(error) = last.flush() {
+        if let Err(error) = unflushed.flush() {
             tracing::warn!(
                 event = "flush_failed",
                 reason = %error,

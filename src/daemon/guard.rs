@@ -118,7 +118,7 @@ impl Parts {
             Some(ids) => {
                 let plan = only(ids);
                 let mut report = restoring.act(&plan).await;
-                flush::behind([report.unflushed.take(), None]);
+                flush::behind(report.unflushed.take());
                 (plan, report)
             }
             None => {

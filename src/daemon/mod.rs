@@ -252,7 +252,8 @@ impl Parts {
         let progress = RestoreProgress { planned: Some(planned), before, finished: false };
         self.progress.send_replace(progress);
         let mut report = restoring.act(&plan).await;
-        flush::behind([remains.unflushed, report.unflushed.take()]);
+        // One flush covers both; the other's lock would keep it from removing the note.
+        flush::behind(report.unflushed.take().or(remains.unflushed));
         self.earlier().note(&mut plan, &mut report);
         summary::tell_restore(&plan, &report, began.elapsed());
         let finished = report.left.is_empty();
@@ -290,13 +291,13 @@ impl Parts {
         let began = Instant::now();
         let remains = torn::remove(self.context.store.as_ref(), &self.upload_dir).await?;
         self.context.store.index(&mut |row| self.scanner.note_stored(&row)).await?;
-        let mut unflushed = None;
+        let mut unflushed = remains.unflushed;
         if !remains.torn.missing.is_empty() {
             let mut report = self.restoring().act(&remains.torn).await;
-            unflushed = report.unflushed.take();
+            unflushed = report.unflushed.take().or(unflushed);
             summary::tell_restore(&remains.torn, &report, began.elapsed());
         }
-        flush::behind([remains.unflushed, unflushed]);
+        flush::behind(unflushed);
         let progress = RestoreProgress { planned: Some(0), before: 0, finished: true };
         self.progress.send_replace(progress);
         Ok(())

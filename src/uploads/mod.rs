@@ -33,6 +33,6 @@ pub use replace::Replaced;
 pub use root::{Root, UploadDir};
 pub use scan::{Found, Scanned, scan};
 pub use stat::SkipReason;
-pub use unflushed::{Crashed, Left, Unflushed};
+pub use unflushed::Unflushed;
 pub use watch::{Cause, Event, Watch};
 pub use write::{PlaceError, Placer};
