@@ -11,7 +11,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use rustix::fs::OFlags;
 
 use super::draft_name;
-use super::own_names::is_note;
 use super::root::{Root, UploadDir};
 use crate::model::UploadPath;
 
@@ -74,7 +73,7 @@ impl Marker {
         }
         let names = fs::read_dir(self.upload_dir.root())
             .map_err(|source| MarkerError::Io { what: "looked for", source })?;
-        if names.flatten().all(|entry| is_note(entry.file_name().as_encoded_bytes())) {
+        if names.flatten().all(|entry| entry.file_name() == NAME) {
             return Err(MarkerError::Empty);
         }
         self.check_name()

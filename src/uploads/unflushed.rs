@@ -1,39 +1,37 @@
 //! The note that there may be restored files which are not on the disk yet.
 //!
 //! Restored files get their names at once and are flushed behind them: no app should wait for a disk. Until they are,
-//! this note stands in the upload directory, and it is on the disk before the first of them has its name. It says
-//! during which boot of the machine they were written: as long as that lasts, whoever reads them reads them whole. A
-//! note of another boot says that the machine has stopped meanwhile, perhaps with half of them on its disk.
+//! the upload directory has this note as an extended attribute, where no list of files shows it; it is on the disk
+//! before the first of them has its name. It says during which boot of the machine they were written: as long as that
+//! lasts, whoever reads them reads them whole. A note of another boot says that the machine has stopped meanwhile,
+//! perhaps with half of them on its disk.
 //!
-//! Whoever has files under way holds a shared lock on the note, and only who can lock it alone removes it.
+//! Whoever has files under way holds a shared lock on the directory, and only who can lock it alone removes the note.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use rustix::fs::{
-    AtFlags, FlockOperation, Mode, OFlags, flock, fstat, fsync, openat, syncfs, unlinkat,
+    FlockOperation, Mode, OFlags, XattrFlags, fgetxattr, flock, fremovexattr, fsetxattr, fsync,
+    syncfs,
 };
 use rustix::io::Errno;
 
 use super::root::UploadDir;
-use super::stat::file_stat;
-use super::write::{PlaceError, Placer};
-use crate::model::UploadPath;
 
-/// Its name, directly in the upload directory. The watch and the scan pass it over.
-pub(super) const NAME: &str = ".imagecached-unflushed";
+/// The extended attribute: a boot of the machine, and the nanoseconds since 1970 when it was noted.
+const NAME: &str = "user.imagecached.unflushed";
 
-/// No name of a boot is longer, in bytes.
-const LONGEST: u64 = 4_096;
+/// No note is longer, in bytes.
+const LONGEST: usize = 256;
 
 /// A note of this boot.
 #[derive(Debug)]
 pub struct Unflushed {
-    directory: OwnedFd,
     /// Locked.
-    file: File,
+    directory: OwnedFd,
 }
 
 /// What an earlier restore has left.
@@ -52,7 +50,8 @@ pub enum Left {
 /// A note of another boot, which nobody else has hold of.
 #[derive(Debug)]
 pub struct Crashed {
-    note: Unflushed,
+    /// Locked.
+    directory: OwnedFd,
     /// When it was made, in nanoseconds since 1970: what has not changed since then is no concern of it.
     pub since_ns: i64,
 }
@@ -65,22 +64,21 @@ impl Unflushed {
     /// flushed first.
     pub fn begin(upload_dir: &UploadDir) -> io::Result<Self> {
         let boot = boot()?;
-        loop {
-            let Some((note, found)) = Self::open(upload_dir)? else {
-                make(upload_dir, &boot)?;
-                continue;
-            };
-            if found != boot {
+        let directory = open(upload_dir)?;
+        flock(&directory, FlockOperation::NonBlockingLockShared)?;
+        match read(&directory)? {
+            Some(found) if found.boot != boot => {
                 return Err(io::Error::other("there is the note of another boot"));
             }
-            flock(&note.file, FlockOperation::NonBlockingLockShared)?;
-            // Whoever had it alone until now may have removed it.
-            if note.stands()? {
-                fsync(&note.file)?;
-                fsync(&note.directory)?;
-                return Ok(note);
+            Some(_) => {}
+            None => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                let note = format!("{boot} {}", now.unwrap_or_default().as_nanos());
+                fsetxattr(&directory, NAME, note.as_bytes(), XattrFlags::empty())?;
             }
         }
+        fsync(&directory)?;
+        Ok(Self { directory })
     }
 
     /// Flushes everything that was written until now, and removes the note unless others have files under way.
@@ -88,38 +86,11 @@ impl Unflushed {
     /// # Errors
     /// Of the disk: some file may not have been written, and the note stays.
     pub fn flush(self) -> io::Result<()> {
-        match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => self.flush_alone(),
+        match flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => flush_alone(&self.directory),
             Err(Errno::WOULDBLOCK) => Ok(()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn flush_alone(&self) -> io::Result<()> {
-        syncfs(&self.directory)?;
-        Ok(unlinkat(&self.directory, NAME, AtFlags::empty())?)
-    }
-
-    /// Opens the note where there is one, and reads during which boot it was made.
-    fn open(upload_dir: &UploadDir) -> io::Result<Option<(Self, String)>> {
-        let read = OFlags::RDONLY | OFlags::CLOEXEC;
-        let directory =
-            rustix::fs::open(upload_dir.root(), read | OFlags::DIRECTORY, Mode::empty())?;
-        // Nobody's link or pipe is taken for it.
-        let flags = read | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = match openat(&directory, NAME, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(None),
-            opened => File::from(opened?),
-        };
-        let mut bytes = Vec::new();
-        (&file).take(LONGEST).read_to_end(&mut bytes)?;
-        let boot = String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned();
-        Ok(Some((Self { directory, file }, boot)))
-    }
-
-    /// Whether it has not been removed since it was opened.
-    fn stands(&self) -> io::Result<bool> {
-        Ok(fstat(&self.file)?.st_nlink > 0)
     }
 }
 
@@ -129,7 +100,7 @@ impl Crashed {
     /// # Errors
     /// Of the disk; the note stays.
     pub fn settled(self) -> io::Result<()> {
-        self.note.flush_alone()
+        flush_alone(&self.directory)
     }
 }
 
@@ -138,45 +109,57 @@ impl Crashed {
 /// # Errors
 /// When the directory or the note cannot be read.
 pub fn left(upload_dir: &UploadDir) -> io::Result<Left> {
-    let (note, found) = match Unflushed::open(upload_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::Nothing),
-        opened => match opened? {
-            Some(found) => found,
-            None => return Ok(Left::Nothing),
-        },
+    let directory = match open(upload_dir) {
+        Err(Errno::NOENT) => return Ok(Left::Nothing),
+        opened => opened?,
     };
-    if boot().is_ok_and(|boot| boot == found) {
+    let Some(found) = read(&directory)? else { return Ok(Left::Nothing) };
+    if boot().is_ok_and(|boot| boot == found.boot) {
         // Where somebody has it alone, the files are being flushed.
-        let free = flock(&note.file, FlockOperation::NonBlockingLockShared).is_ok();
-        return Ok(if free { Left::ThisBoot(note) } else { Left::Nothing });
+        let free = flock(&directory, FlockOperation::NonBlockingLockShared).is_ok();
+        return Ok(if free { Left::ThisBoot(Unflushed { directory }) } else { Left::Nothing });
     }
     // Where there are no locks, two may look after the same files, and neither does harm.
-    if flock(&note.file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+    if flock(&directory, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
         return Ok(Left::Busy);
     }
-    if !note.stands()? {
-        return Ok(Left::Nothing);
-    }
-    let since_ns = file_stat(&fstat(&note.file)?).ctime_ns;
-    Ok(Left::AnotherBoot(Crashed { note, since_ns }))
+    // Whoever had it alone until now may have settled it.
+    let still = read(&directory)?;
+    Ok(still.map_or(Left::Nothing, |note| {
+        Left::AnotherBoot(Crashed { directory, since_ns: note.since_ns })
+    }))
 }
 
-/// Makes the note, where there is none.
-fn make(upload_dir: &UploadDir, boot: &str) -> Result<(), PlaceError> {
-    let text = format!(
-        "{boot}\nimagecached: restored files may not be on the disk yet. If the machine stops before they are, this \
-         file makes the next start compare them with the database.\n"
-    );
-    let path = UploadPath::parse(NAME).expect("its name is a path");
-    let mut placer = Placer::new(upload_dir).map_err(PlaceError::while_trying("open it"))?;
-    let mut draft = match placer.draft(&path) {
-        Err(PlaceError::Exists) => return Ok(()),
-        begun => begun?,
+/// What a note says.
+struct Note {
+    boot: String,
+    since_ns: i64,
+}
+
+fn open(upload_dir: &UploadDir) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+    rustix::fs::open(upload_dir.root(), flags, Mode::empty())
+}
+
+/// The directory's note. One that makes no sense is of no boot that is known, and of the beginning of time.
+fn read(directory: &OwnedFd) -> io::Result<Option<Note>> {
+    let mut bytes = [0; LONGEST];
+    let text = match fgetxattr(directory, NAME, &mut bytes) {
+        // What knows no such attributes has no note either.
+        Err(Errno::NODATA | Errno::NOTSUP) => return Ok(None),
+        Err(Errno::RANGE) => String::new(),
+        length => String::from_utf8_lossy(&bytes[..length?]).into_owned(),
     };
-    draft.write_all(text.as_bytes())?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    // Where somebody else was first, that one's note is as good.
-    draft.publish(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX), 0o644).map(drop)
+    let (boot, since) = text.split_once(' ').unwrap_or((&text, ""));
+    Ok(Some(Note { boot: boot.to_owned(), since_ns: since.parse().unwrap_or(0) }))
+}
+
+fn flush_alone(directory: &OwnedFd) -> io::Result<()> {
+    syncfs(directory)?;
+    match fremovexattr(directory, NAME) {
+        Err(Errno::NODATA) => Ok(()),
+        removed => Ok(removed?),
+    }
 }
 
 /// What tells this boot of the machine from all others.
@@ -185,34 +168,34 @@ fn boot() -> io::Result<String> {
     if boot.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(boot) }
 }
 
-impl From<PlaceError> for io::Error {
-    fn from(error: PlaceError) -> Self {
-        match error {
-            PlaceError::Full(source) | PlaceError::Io { source, .. } => source,
-            other => Self::other(other.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn place() -> (tempfile::TempDir, UploadDir) {
-        let dir = tempfile::tempdir().unwrap();
+        // Not in memory, where some kernels know no such attributes.
+        let program = std::env::current_exe().unwrap();
+        let dir = tempfile::tempdir_in(program.parent().unwrap()).unwrap();
         let upload_dir = UploadDir::new(dir.path().to_owned());
         (dir, upload_dir)
+    }
+
+    fn note(upload_dir: &UploadDir) -> Option<Note> {
+        read(&open(upload_dir).unwrap()).unwrap()
     }
 
     #[test]
     fn the_note_goes_with_the_last_who_has_files_under_way() {
         let (dir, upload_dir) = place();
-        let note = dir.path().join(NAME);
-        let stands = || note.exists();
+        let stands = || note(&upload_dir).is_some();
         assert!(matches!(left(&upload_dir).unwrap(), Left::Nothing));
+        let before = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
         let (first, second) =
             (Unflushed::begin(&upload_dir).unwrap(), Unflushed::begin(&upload_dir).unwrap());
-        assert!(fs::read_to_string(&note).unwrap().starts_with(&boot().unwrap()));
+        let made = note(&upload_dir).unwrap();
+        assert_eq!(made.boot, boot().unwrap());
+        assert!(made.since_ns as u128 >= before);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         first.flush().unwrap();
         assert!(stands());
         let Left::ThisBoot(third) = left(&upload_dir).unwrap() else { panic!("it stands") };
@@ -229,12 +212,15 @@ mod tests {
 
     #[test]
     fn the_note_of_another_boot_is_looked_after_by_one() {
-        let (dir, upload_dir) = place();
-        // What a crash has left of a note is one as well.
-        for text in ["another\n", ""] {
-            fs::write(dir.path().join(NAME), text).unwrap();
+        let (_dir, upload_dir) = place();
+        // One that makes no sense is a note as well.
+        let long = "x".repeat(LONGEST + 1);
+        for (text, since_ns) in [("another 5", 5), ("", 0), ("a b c", 0), (&long, 0)] {
+            let directory = open(&upload_dir).unwrap();
+            fsetxattr(&directory, NAME, text.as_bytes(), XattrFlags::empty()).unwrap();
             assert!(Unflushed::begin(&upload_dir).is_err());
             let Left::AnotherBoot(crashed) = left(&upload_dir).unwrap() else { panic!("{text:?}") };
+            assert_eq!(crashed.since_ns, since_ns);
             assert!(matches!(left(&upload_dir).unwrap(), Left::Busy));
             crashed.settled().unwrap();
             assert!(matches!(left(&upload_dir).unwrap(), Left::Nothing));
@@ -243,15 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_note_is_left_alone() {
-        let (dir, upload_dir) = place();
-        std::os::unix::fs::symlink("/etc/hostname", dir.path().join(NAME)).unwrap();
-        assert!(Unflushed::begin(&upload_dir).is_err());
-        assert!(left(&upload_dir).is_err());
-        fs::remove_file(dir.path().join(NAME)).unwrap();
-        fs::create_dir(dir.path().join(NAME)).unwrap();
-        assert!(Unflushed::begin(&upload_dir).is_err());
-        assert!(left(&upload_dir).is_err());
+    fn a_directory_that_is_gone_has_no_note() {
+        let (dir, _) = place();
         let gone = UploadDir::new(dir.path().join("none"));
         assert!(matches!(left(&gone).unwrap(), Left::Nothing));
         assert!(Unflushed::begin(&gone).is_err());

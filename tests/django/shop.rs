@@ -17,8 +17,8 @@ pub const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shop");
 
 /// What the containers run: it writes down which uploads are there when the app starts, and becomes
 /// the app.
-const LIST_THEN_EXEC: &str = r#"find "$MEDIA_ROOT" -mindepth 1 ! -type d ! -name .imagecached-unflushed \
-    -printf '%P\n' > "$FOUND" && exec "$@""#;
+const LIST_THEN_EXEC: &str =
+    r#"find "$MEDIA_ROOT" -mindepth 1 ! -type d -printf '%P\n' > "$FOUND" && exec "$@""#;
 
 /// The Python that has Django.
 pub fn python() -> OsString {

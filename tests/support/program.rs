@@ -207,15 +207,12 @@ impl Sandbox {
     }
 }
 
-/// What stands in an upload directory while restored files are not flushed yet.
-pub const UNFLUSHED: &str = ".imagecached-unflushed";
-
 /// The files beneath a directory and their contents.
 pub fn files_beneath(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(root) {
         let entry = entry.expect("a readable tree");
-        if entry.file_type().is_file() && entry.file_name() != UNFLUSHED {
+        if entry.file_type().is_file() {
             let path = entry.path().strip_prefix(root).expect("beneath it");
             let path = path.to_string_lossy().into_owned();
             files.insert(path, fs::read(entry.path()).expect("a readable file"));

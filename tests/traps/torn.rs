@@ -4,9 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 
+use rustix::fs::XattrFlags;
+
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox, UNFLUSHED, wait_until};
+use crate::support::program::{Running, Sandbox, wait_until};
 use crate::{DATABASES, app_is_up, file_systems, noise};
+
+/// The extended attribute which says that restored files are not flushed yet.
+const UNFLUSHED: &str = "user.imagecached.unflushed";
 
 const APP: &str = "trap 'exit 0' TERM; : > \"$BESIDE/up\"; while :; do sleep 0.05; done";
 
@@ -36,9 +41,24 @@ fn restored(kind: Kind) -> (Sandbox, BTreeMap<String, Vec<u8>>) {
     (sandbox, stored)
 }
 
-fn note(sandbox: &Sandbox) -> String {
-    let text = fs::read_to_string(sandbox.uploads.join(UNFLUSHED)).expect("the note");
-    text.lines().next().expect("a line").to_owned()
+/// The note: of which boot it is, and since when.
+fn note(sandbox: &Sandbox) -> Option<(String, u128)> {
+    let mut note = [0; 100];
+    let length = rustix::fs::getxattr(&sandbox.uploads, UNFLUSHED, &mut note).ok()?;
+    let note = str::from_utf8(&note[..length]).expect("text");
+    let (boot, since) = note.split_once(' ').expect("two words");
+    Some((boot.to_owned(), since.parse().expect("nanoseconds")))
+}
+
+fn boot_of_note(sandbox: &Sandbox) -> String {
+    note(sandbox).expect("a note").0
+}
+
+/// Makes the note one of another boot.
+fn set_note(sandbox: &Sandbox, boot: &str) {
+    let note = format!("{boot} {}", note(sandbox).expect("a note").1);
+    let set = XattrFlags::REPLACE;
+    rustix::fs::setxattr(&sandbox.uploads, UNFLUSHED, note.as_bytes(), set).expect("another note");
 }
 
 fn boot() -> String {
@@ -64,7 +84,7 @@ fn crash(sandbox: &Sandbox) {
         fs::remove_file(sandbox.uploads.join(path("gone"))).unwrap();
         sandbox.write(&path("changed"), b"by the app");
     }
-    fs::write(sandbox.uploads.join(UNFLUSHED), "another boot\n").unwrap();
+    set_note(sandbox, "another");
 }
 
 fn with_changes(stored: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
@@ -80,14 +100,14 @@ fn with_changes(stored: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>>
 fn torn_files_are_restored_again_and_changed_ones_stay() {
     for kind in DATABASES {
         let (sandbox, stored) = restored(kind);
-        assert_eq!(note(&sandbox), boot());
+        assert_eq!(boot_of_note(&sandbox), boot());
         crash(&sandbox);
         let log = ok(&sandbox, "restore");
         assert!(log.contains("event=torn files=6"), "{log}");
         assert!(log.contains("event=restore_finished restored=8"), "{log}");
         assert!(sandbox.files() == with_changes(&stored), "{kind:?}");
         // What was restored now is not flushed either.
-        assert_eq!(note(&sandbox), boot());
+        assert_eq!(boot_of_note(&sandbox), boot());
         sandbox.remove();
     }
 }
@@ -96,7 +116,7 @@ fn torn_files_are_restored_again_and_changed_ones_stay() {
 fn files_of_this_boot_are_whole_whatever_they_look_like() {
     let (sandbox, _) = restored(Kind::Sqlite);
     crash(&sandbox);
-    fs::write(sandbox.uploads.join(UNFLUSHED), format!("{}\n", boot())).unwrap();
+    set_note(&sandbox, &boot());
     let before = sandbox.files();
     let log = ok(&sandbox, "restore");
     assert!(!log.contains("event=torn"), "{log}");
@@ -111,12 +131,12 @@ fn files_of_this_boot_are_whole_whatever_they_look_like() {
 fn an_app_finds_no_torn_file_and_the_note_goes() {
     let (sandbox, stored) = restored(Kind::Postgres);
     crash(&sandbox);
-    let seen = "cp -r . \"$BESIDE/seen\"; rm -f \"$BESIDE/seen/.imagecached\"*\n";
+    let seen = "cp -r . \"$BESIDE/seen\"\n";
     let mut run = Running::start(sandbox.run(&["inline_limit=512KiB"], &format!("{seen}{APP}")));
     app_is_up(&sandbox);
     let seen = crate::support::program::files_beneath(&sandbox.beside().join("seen"));
     assert!(seen == with_changes(&stored));
-    wait_until("the flush", || !sandbox.uploads.join(UNFLUSHED).exists());
+    wait_until("the flush", || note(&sandbox).is_none());
     sandbox.wait_for_content("a/changed.jpg", b"by the app");
     let log = run.log();
     assert!(log.contains("event=torn files=6"), "{log}");
@@ -137,7 +157,7 @@ fn nobody_takes_a_torn_file_for_an_upload() {
             watch.wait_for_log("event=restore_finished");
             watch.wait_for_log("event=scan_finished");
             watch.wait_for_log("event=scan_finished");
-            wait_until("the flush", || !sandbox.uploads.join(UNFLUSHED).exists());
+            wait_until("the flush", || note(&sandbox).is_none());
             let (status, log) = watch.stop();
             assert!(status.success(), "{log}");
             log
@@ -165,7 +185,7 @@ fn there_is_no_note_where_nobody_needs_one() {
         sandbox.wipe();
         sandbox.ok(&["restore", "--set", &format!("durable={durable}")]);
         assert!(sandbox.files() == stored);
-        assert!(!sandbox.uploads.join(UNFLUSHED).exists(), "{durable}");
+        assert!(note(&sandbox).is_none(), "{durable}");
         sandbox.remove();
     }
 }
