@@ -264,6 +264,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_writer_that_is_kept_out_waits_for_the_end_of_reading() {
+        use std::time::Duration;
+        for dir in on_each_file_system() {
+            let name = dir.path().join("f");
+            fs::write(&name, "whole").unwrap();
+            let mut file = open(dir.path(), "f");
+            assert_eq!(file.keep_writers_out(), Writers::None);
+            let (opened, is_open) = std::sync::mpsc::channel();
+            let writer = std::thread::spawn(move || {
+                let mut file = OpenOptions::new().write(true).truncate(true).open(name).unwrap();
+                opened.send(()).unwrap();
+                file.write_all(b"half").unwrap();
+            });
+            let while_read = is_open.recv_timeout(Duration::from_millis(300));
+            assert!(while_read.is_err(), "it was let in");
+            let mut bytes = Vec::new();
+            assert_eq!(file.read_to(&mut bytes).unwrap(), 5);
+            assert_eq!((bytes.as_slice(), file.restat().unwrap()), (&b"whole"[..], *file.stat()));
+            drop(file);
+            is_open.recv_timeout(Duration::from_secs(30)).expect("it is let in at once");
+            writer.join().unwrap();
+            assert_eq!(fs::read(dir.path().join("f")).unwrap(), b"half");
+        }
+    }
+
     /// Opens for writing and asks for writers at the same time, many times: a lease break in
     /// between must neither kill this process (SIGIO) nor fail the writer's open.
     #[test]

@@ -158,3 +158,42 @@ fn t09_the_root_is_unmounted_and_mounted_over() {
     assert!(mounted.sandbox.contents() == wanted, "entries were lost at the end");
     mounted.sandbox.remove();
 }
+
+/// Files of the same names in another directory, which takes the place of the one that is being read.
+#[test]
+fn t09_another_directory_in_the_middle_of_reading() {
+    const MANY: u64 = 1_500;
+    for place in file_systems() {
+        let sandbox = Sandbox::beneath(Kind::Postgres, &place);
+        let other = sandbox.uploads.with_extension("other");
+        for n in 0..MANY {
+            // The same sizes, so that only the contents tell.
+            let path = format!("{}/{n}.jpg", n % 5);
+            sandbox.write(&path, &noise(n, 20_000));
+            fs::create_dir_all(other.join((n % 5).to_string())).unwrap();
+            fs::write(other.join(path), noise(n + MANY, 20_000)).unwrap();
+        }
+        let watch = sandbox.watch_with(&["scan_interval=1s"]);
+        wait_until("the first entries", || sandbox.paths().len() > 100);
+        for _ in 0..3 {
+            swap(&sandbox.uploads, &other);
+            std::thread::sleep(std::time::Duration::from_millis(40));
+        }
+        wait_until("the files that are there", || {
+            sandbox.paths().len() == MANY as usize && sandbox.contents() == sandbox.files()
+        });
+        let wanted = noise(MANY, 20_000);
+        assert!(sandbox.content("0/0.jpg") == wanted, "the other one is there in the end");
+        let (status, log) = watch.stop();
+        assert!(status.success(), "{log}");
+        assert!(sandbox.contents() == sandbox.files());
+        fs::remove_dir_all(other).unwrap();
+        sandbox.remove();
+    }
+}
+
+/// Lets two directories change their places in one step.
+fn swap(one: &Path, other: &Path) {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+}
