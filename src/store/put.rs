@@ -264,6 +264,14 @@ pub(super) fn statements<T>(
     cuts
 }
 
+/// No arguments yet, and room for so many of so many bytes altogether. A buffer that doubles whenever it is full copies
+/// every payload once more, and leaves the smaller ones behind.
+pub(super) fn room_for<A: sqlx::Arguments>(arguments: usize, bytes: usize) -> A {
+    let mut room = A::default();
+    room.reserve(arguments, bytes);
+    room
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

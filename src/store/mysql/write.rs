@@ -1,5 +1,6 @@
 //! What is written to MySQL.
 
+use sqlx::mysql::MySqlArguments;
 use sqlx::{Connection, MySqlConnection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
@@ -33,10 +34,14 @@ async fn insert_rows(
     moment: Option<&str>,
 ) -> Result<()> {
     for rows in put::statements(rows, room, |entry| entry.weight()) {
-        let mut sql = QueryBuilder::<sqlx::MySql>::new(
+        let mut sql = QueryBuilder::with_arguments(
             "INSERT INTO image_cache (path_hash, created_at, updated_at, last_accessed, content_type,
                 object_id, original_path, file_size, content_type_header, sha256, mtime_ns, mode,
                 image_url, chunk_set, image_data) ",
+            put::room_for::<MySqlArguments>(
+                15 * rows.len(),
+                rows.iter().map(|entry| entry.weight()).sum(),
+            ),
         );
         sql.push_values(rows, |mut row, entry| {
             let (content_type, object_id) = put::owner(entry);
@@ -74,8 +79,10 @@ async fn insert_chunks(
 ) -> Result<()> {
     let chunks: Vec<_> = payloads.filter_map(put::chunk_of).collect();
     for chunks in put::statements(&chunks, room, |(_, bytes)| bytes.len()) {
-        let mut sql = QueryBuilder::<sqlx::MySql>::new(
+        let bytes: usize = chunks.iter().map(|(_, bytes)| bytes.len()).sum();
+        let mut sql = QueryBuilder::with_arguments(
             "INSERT INTO image_cache_chunk (chunk_set, seq, created_at, data) ",
+            put::room_for::<MySqlArguments>(2 * chunks.len(), bytes + 20 * chunks.len()),
         );
         sql.push_values(chunks, |mut row, (set, bytes)| {
             row.push_bind(set.0).push("0").push("UTC_TIMESTAMP(6)").push_bind(*bytes);

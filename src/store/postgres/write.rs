@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
+use sqlx::postgres::PgArguments;
 use sqlx::{Connection, QueryBuilder, Result, Row};
 
 use crate::model::UploadPath;
@@ -41,9 +42,13 @@ async fn insert_rows(
 ) -> Result<bool> {
     let mut written = 0;
     for rows in put::statements(rows, usize::MAX, |entry| entry.weight()) {
-        let mut sql = QueryBuilder::<sqlx::Postgres>::new(
+        let mut sql = QueryBuilder::with_arguments(
             "INSERT INTO image_cache AS old (content_type, object_id, original_path, file_size,
                 content_type_header, sha256, mtime_ns, mode, image_url, chunk_set, image_data) ",
+            put::room_for::<PgArguments>(
+                11 * rows.len(),
+                rows.iter().map(|entry| entry.weight()).sum(),
+            ),
         );
         sql.push_values(rows, |mut row, entry| {
             let (content_type, object_id) = put::owner(entry);
@@ -72,8 +77,10 @@ async fn insert_chunks(
 ) -> Result<()> {
     let chunks: Vec<_> = payloads.filter_map(put::chunk_of).collect();
     for chunks in put::statements(&chunks, usize::MAX, |(_, bytes)| bytes.len()) {
-        let mut sql = QueryBuilder::<sqlx::Postgres>::new(
+        let bytes: usize = chunks.iter().map(|(_, bytes)| bytes.len()).sum();
+        let mut sql = QueryBuilder::with_arguments(
             "INSERT INTO image_cache_chunk (chunk_set, seq, data) ",
+            put::room_for::<PgArguments>(2 * chunks.len(), bytes + 20 * chunks.len()),
         );
         sql.push_values(chunks, |mut row, (set, bytes)| {
             row.push_bind(set.0).push("0").push_bind(*bytes);
