@@ -204,7 +204,8 @@ fn strangers_beyond_loopback() {
         // Browsers are shown the way to the login.
         assert!([303, 401].contains(&answer.status), "{path}: {}", answer.head);
         assert!(!answer.body.contains("SQLite"), "{path}: {}", answer.body);
-        assert_eq!(server.get(path, &[&bearer(TOKEN)]).status, 200, "{path}");
+        let answer = server.get_patiently(path, &[&bearer(TOKEN)]);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
     assert_eq!(server.get(&format!("{PREFIX}/admin/login"), &[]).status, 200);
     let (_, session) = cookie(TOKEN, Duration::ZERO);

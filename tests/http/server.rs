@@ -102,6 +102,19 @@ impl Server {
         self.ask(&format!("GET {path}"), headers, "")
     }
 
+    /// As [`Server::get`], by a client that comes again when it is told to: a machine that stands still for seconds
+    /// leaves a request without a database.
+    pub fn get_patiently(&self, path: &str, headers: &[&str]) -> Answer {
+        for _ in 0..5 {
+            let answer = self.get(path, headers);
+            if answer.status != 503 || !answer.head.to_lowercase().contains("retry-after: ") {
+                return answer;
+            }
+            std::thread::sleep(std::time::Duration::from_secs(5));
+        }
+        self.get(path, headers)
+    }
+
     /// A form.
     pub fn post(&self, path: &str, headers: &[&str], body: &str) -> Answer {
         let form = "Content-Type: application/x-www-form-urlencoded";

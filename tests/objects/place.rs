@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imagecached::remote::{self, Listed, Remote};
+use imagecached::remote::{self, Listed, Remote, Trouble};
 use imagecached::settings::{Sources, load};
 
 use crate::cloudinary_server::CloudinaryServer;
@@ -99,7 +99,15 @@ impl Place {
     pub fn objects(&self, sandbox: &Sandbox) -> Vec<Listed> {
         let remote = self.open();
         let mut objects = Vec::new();
-        sandbox.block_on(remote.list(&mut |object| objects.push(object))).expect("a list");
+        // A store that goes through all the files of all tests for a list may take longer than the program waits.
+        let mut tries = 0..5;
+        loop {
+            objects.clear();
+            match sandbox.block_on(remote.list(&mut |object| objects.push(object))) {
+                Err(error) if error.trouble == Trouble::Away && tries.next().is_some() => {}
+                listed => break listed.expect("a list"),
+            }
+        }
         objects.sort_by(|one, other| one.url.cmp(&other.url));
         objects
     }
