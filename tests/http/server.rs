@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox};
+use crate::support::program::{Running, Sandbox, wait_until};
 
 pub const TOKEN: &str = "correct-horse-battery";
 pub const PREFIX: &str = "/partners/image-cache";
@@ -51,7 +51,10 @@ impl Server {
     pub fn start(command: &str, listen: &str, settings: &[&str]) -> Self {
         let mut sandbox = Sandbox::new(Kind::Sqlite);
         sandbox.environment.push(("IMAGECACHED_TOKEN".into(), TOKEN.into()));
-        Self::of(sandbox, command, listen, settings)
+        let server = Self::of(sandbox, command, listen, settings);
+        // It listens before the tables are made.
+        wait_until("it is ready", || server.get("/readyz", &[]).status == 200);
+        server
     }
 
     pub fn of(sandbox: Sandbox, command: &str, listen: &str, settings: &[&str]) -> Self {
@@ -100,19 +103,6 @@ impl Server {
 
     pub fn get(&self, path: &str, headers: &[&str]) -> Answer {
         self.ask(&format!("GET {path}"), headers, "")
-    }
-
-    /// As [`Server::get`], by a client that comes again when it is told to: a machine that stands still for seconds
-    /// leaves a request without a database.
-    pub fn get_patiently(&self, path: &str, headers: &[&str]) -> Answer {
-        for _ in 0..5 {
-            let answer = self.get(path, headers);
-            if answer.status != 503 || !answer.head.to_lowercase().contains("retry-after: ") {
-                return answer;
-            }
-            std::thread::sleep(std::time::Duration::from_secs(5));
-        }
-        self.get(path, headers)
     }
 
     /// A form.
