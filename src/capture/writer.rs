@@ -20,10 +20,11 @@ use crate::model::settle::Outcome;
 use crate::model::{FileStat, NewEntry, UploadPath};
 use crate::store::StoreError;
 
-/// A batch is sent when it weighs this much, in bytes, or has this many entries. Measured: larger
-/// ones are no faster, and hold memory for longer. A little more than 1 MiB: PostgreSQL has room for a message in powers
-/// of two, and glibc gives memory back that is twice as much; a message that just fits is paid for anew each time.
-const BATCH: (usize, usize) = (5 << 18, 256);
+/// A batch is sent when it has this many entries, or as many bytes as are enough for the store.
+const BATCH: usize = 256;
+
+/// The most that a batch weighs, as a part of all that may be in memory: the next one is to be read meanwhile.
+const SHARE: u64 = 4;
 
 /// While as many files wait to be read, a batch that is not full waits for more of them, at most so long, and looks
 /// after each step. Without it, readers that are slower than the database get a commit for every few files, which
@@ -79,14 +80,16 @@ impl Writer {
     /// Waits for one file, then takes what else is ready, or will be in a moment. Empty when there are no readers any
     /// more.
     async fn gather(&self, incoming: &Incoming<Prepared>) -> Vec<Prepared> {
+        let share = self.shared.options.bytes_in_flight / SHARE;
+        let enough = (self.shared.store.enough_for_a_put() as u64).min(share);
         let mut incoming = incoming.lock().await;
         let mut batch = Vec::new();
         let (mut weight, mut steps) = (0, 0);
         let mut next = incoming.recv().await;
         while let Some(prepared) = next {
-            weight += prepared.entry.weight();
+            weight += prepared.entry.weight() as u64;
             batch.push(prepared);
-            if weight >= BATCH.0 || batch.len() >= BATCH.1 {
+            if weight >= enough || batch.len() >= BATCH {
                 break;
             }
             next = incoming.try_recv().ok();

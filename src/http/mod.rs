@@ -13,6 +13,7 @@ mod problem;
 mod server;
 mod site;
 mod stall;
+mod starting;
 
 use std::sync::Arc;
 
@@ -35,7 +36,9 @@ pub fn router(site: Arc<Site>) -> Router {
     let guarded = |routes: Router, rule: Rule| {
         // A layer over no routes is a mistake, as axum sees it.
         if routes.has_routes() {
-            routes.route_layer(from_fn_with_state((site.gate.clone(), rule), pass))
+            routes
+                .route_layer(from_fn_with_state(site.clone(), starting::explain))
+                .route_layer(from_fn_with_state((site.gate.clone(), rule), pass))
         } else {
             routes
         }

@@ -25,6 +25,9 @@ pub struct Problem {
     /// Seconds to wait, where waiting helps. Also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The tables are not there, or older than this program: see [`super::starting`].
+    #[serde(skip)]
+    pub is_about_tables: bool,
 }
 
 impl Problem {
@@ -35,7 +38,14 @@ impl Problem {
         let name = title.to_ascii_lowercase().replace(' ', "-");
         let detail = detail.into();
         let kind = format!("about:blank#{name}");
-        Self { kind, title, status: status.as_u16(), detail, retry_after: None }
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail,
+            retry_after: None,
+            is_about_tables: false,
+        }
     }
 
     /// Adds the seconds after which asking again may help; at least one.
@@ -98,7 +108,8 @@ impl From<StoreError> for Problem {
             Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let problem = Self::new(status, error.to_string());
+        let is_about_tables = error.trouble == Trouble::Schema;
+        let problem = Self { is_about_tables, ..Self::new(status, error.to_string()) };
         match error.trouble {
             Trouble::Away | Trouble::Busy => problem.retry_after(std::time::Duration::from_secs(5)),
             _ => problem,

@@ -86,6 +86,8 @@ pub struct GuardState {
     /// How many of them are there.
     pub restore_done: u64,
     pub restore_finished: bool,
+    /// It is about to make or upgrade the tables.
+    pub makes_tables: bool,
 }
 
 /// How many files became what.

@@ -6,9 +6,10 @@
 #[cfg(target_env = "gnu")]
 const OF_ITS_OWN: libc::c_int = 4 << 20;
 
-/// So much that is free at the end of a heap is kept for the next buffers, for the same reason.
+/// So much that is free at the end of a heap is kept for the next buffers, for the same reason. Measured: 5 MiB are no
+/// faster, and a `cache-all` of files of 100 KB takes 6 MiB more with them.
 #[cfg(target_env = "gnu")]
-const KEPT: libc::c_int = 5 << 20;
+const KEPT: libc::c_int = 3 << 20;
 
 /// Threads share so many heaps: more keep more memory that nobody uses.
 #[cfg(target_env = "gnu")]

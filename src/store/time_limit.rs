@@ -271,6 +271,10 @@ impl Units for TimeLimited {
         self.limited(&operation, call).await
     }
 
+    fn enough_for_a_put(&self) -> usize {
+        self.inner().enough_for_a_put()
+    }
+
     fn most_removed(&self) -> usize {
         self.inner().most_removed()
     }

@@ -27,6 +27,14 @@ pub trait Units: Send + Sync {
     /// Writes entries, and removes the first rows of the chunk sets that they let go of.
     async fn put_unit(&self, entries: &[NewEntry]) -> Result<Done, StoreError>;
 
+    /// How many bytes of rows are enough for one put, where there are more to write. Larger ones are hardly faster, and
+    /// hold memory for longer.
+    fn enough_for_a_put(&self) -> usize {
+        // A little more than 1 MiB: PostgreSQL has room for a message in powers of two, and glibc gives memory back that is
+        // twice as much; a message that just fits is paid for anew each time.
+        5 << 18
+    }
+
     /// Moves a payload, and removes the first rows of the chunk set that was let go of.
     async fn relocate_unit(&self, relocation: &Relocation) -> Result<Moved, StoreError>;
 

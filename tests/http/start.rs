@@ -2,9 +2,12 @@
 
 use std::net::TcpListener;
 
-use crate::server::{Server, TOKEN};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::server::{PREFIX, Server, TOKEN};
 use crate::support::database::Kind;
-use crate::support::program::{Running, Sandbox};
+use crate::support::program::{Running, Sandbox, wait_until};
 
 #[test]
 fn a_port_that_is_taken_keeps_no_app_from_starting_and_is_tried_again() {
@@ -84,4 +87,50 @@ fn a_token_that_is_made_at_start_is_in_the_link_and_in_no_line_of_the_log() {
     assert!(answer.head.contains("imagecached_session="), "{}", answer.head);
     let log = server.end();
     assert_eq!(log.matches(&token).count(), 1, "{log}");
+}
+
+/// A program that is kept from making its tables: somebody else writes into the file.
+fn without_tables(settings: &[&str]) -> (Server, SqliteConnection) {
+    let mut sandbox = Sandbox::new(Kind::Sqlite);
+    sandbox.environment.push(("IMAGECACHED_TOKEN".into(), TOKEN.into()));
+    let lock = sandbox.block_on(async {
+        let url = format!("{}?mode=rwc", sandbox.url());
+        let mut lock = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+        lock
+    });
+    (Server::of(sandbox, "watch", "127.0.0.1:0", settings), lock)
+}
+
+#[test]
+fn who_asks_before_the_tables_are_made_is_told_to_ask_again() {
+    let (server, lock) = without_tables(&[]);
+    let entries = format!("{PREFIX}/entries/");
+    let answer = server.get(&entries, &[]);
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.head.to_lowercase().contains("retry-after: 2"), "{}", answer.head);
+    let ready = server.get("/readyz", &[]);
+    assert_eq!(ready.status, 503, "{}", ready.body);
+    let page = server.get(&format!("{PREFIX}/admin/entries/"), &["Accept: text/html"]);
+    assert_eq!(page.status, 503, "{}", page.body);
+    for told in [answer.body, ready.body, page.body] {
+        assert!(told.contains("imagecached is starting"), "{told}");
+        assert!(!told.contains("imagecached migrate"), "{told}");
+    }
+    server.sandbox.block_on(lock.close()).unwrap();
+    wait_until("it is ready", || server.get("/readyz", &[]).status == 200);
+    assert_eq!(server.get(&entries, &[]).status, 200);
+    server.end();
+}
+
+#[test]
+fn where_somebody_else_makes_the_tables_it_is_said_how() {
+    let (server, lock) = without_tables(&["migrate=false"]);
+    for path in [&format!("{PREFIX}/entries/"), "/readyz"] {
+        let answer = server.get(path, &[]);
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(answer.body.contains("run `imagecached migrate`"), "{}", answer.body);
+    }
+    server.sandbox.block_on(lock.close()).unwrap();
+    server.end();
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-use crate::http::{Problem, Site};
+use crate::http::{Problem, Site, starting};
 
 /// A file that has been unsaved for so long is stuck.
 const STUCK: Duration = Duration::from_secs(120);
@@ -25,7 +25,7 @@ const FRESH: Duration = Duration::from_secs(2);
 pub struct Life {
     site: Arc<Site>,
     /// When the database was asked, and what was wrong with it.
-    asked: Mutex<Option<(Instant, Option<String>)>>,
+    asked: Mutex<Option<(Instant, Option<Problem>)>>,
 }
 
 impl Life {
@@ -33,7 +33,7 @@ impl Life {
         Self { site, asked: Mutex::default() }
     }
 
-    async fn database(&self) -> Option<String> {
+    async fn database(&self) -> Option<Problem> {
         let mut asked = self.asked.lock().await;
         if let Some((at, wrong)) = &*asked
             && at.elapsed() < FRESH
@@ -42,8 +42,11 @@ impl Life {
         }
         let wrong = match tokio::time::timeout(ANSWER, self.site.store.check()).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("the database has not answered for {} s", ANSWER.as_secs())),
+            Ok(Err(error)) => Some(Problem::from(error)),
+            Err(_) => {
+                let detail = format!("the database has not answered for {} s", ANSWER.as_secs());
+                Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
+            }
         };
         *asked = Some((Instant::now(), wrong.clone()));
         wrong
@@ -96,7 +99,11 @@ pub async fn readyz(State(life): State<Arc<Life>>) -> Result<Json<Ready>, Proble
             reasons.push(format!("{unsaved} files are not safe, the oldest for {age} s"));
         }
     }
-    reasons.extend(life.database().await);
+    let is_starting = life.site.is_starting();
+    reasons.extend(life.database().await.map(|wrong| match is_starting && wrong.is_about_tables {
+        true => starting::DETAIL.to_owned(),
+        false => wrong.detail,
+    }));
     if reasons.is_empty() {
         return Ok(Json(Ready { ready: true }));
     }
