@@ -44,6 +44,11 @@ const BUSY: Duration = Duration::from_secs(5);
 /// after 1 to 100 ms.
 const TURN: Duration = Duration::from_millis(50);
 
+/// So many rows come from the thread that holds a connection before it waits for who reads them. Measured: with the
+/// driver's own 50, to restore 20,000 files of 4 KB takes a tenth longer. Rows with payloads are asked for by a few
+/// megabytes.
+const ROWS: usize = 1_024;
+
 /// The store in an SQLite file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -83,6 +88,7 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             // A transaction that outgrows the cache would take the exclusive lock before its end.
             .pragma("cache_spill", "OFF")
+            .row_buffer_size(ROWS)
             .disable_statement_logging();
         let ours = Arc::new(AtomicBool::new(false));
         let note = Arc::clone(&ours);
