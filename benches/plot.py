@@ -3,8 +3,8 @@
 import html
 import math
 
-WIDTH, HEIGHT = 900, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 310, 40, 50
+WIDTH, HEIGHT = 940, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 350, 40, 50
 
 # Told apart by hue and by lightness, on white and on near-black.
 COLORS = ["#3b7dd8", "#d9822b", "#2e9e6b", "#c44f8a", "#7aa7e6", "#e8b06f", "#74c9a3", "#e08fba"]

@@ -25,7 +25,7 @@ pub struct Problem {
     /// Seconds to wait, where waiting helps. Also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// The tables are not there, or older than this program: see [`super::starting`].
+    /// The tables are not there, or older than this program: see `http/starting.rs`.
     #[serde(skip)]
     pub is_about_tables: bool,
 }

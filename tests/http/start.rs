@@ -104,7 +104,7 @@ fn without_tables(settings: &[&str]) -> (Server, SqliteConnection) {
 
 #[test]
 fn who_asks_before_the_tables_are_made_is_told_to_ask_again() {
-    let (server, lock) = without_tables(&[]);
+    let (server, lock) = without_tables(&["database_wait=1s"]);
     let entries = format!("{PREFIX}/entries/");
     let answer = server.get(&entries, &[]);
     assert_eq!(answer.status, 503, "{}", answer.body);
@@ -117,6 +117,10 @@ fn who_asks_before_the_tables_are_made_is_told_to_ask_again() {
         assert!(told.contains("imagecached is starting"), "{told}");
         assert!(!told.contains("imagecached migrate"), "{told}");
     }
+    wait_until("it says what keeps it", || {
+        let told = server.get(&entries, &[]).body;
+        told.contains("could not make") && told.contains("locked")
+    });
     server.sandbox.block_on(lock.close()).unwrap();
     wait_until("it is ready", || server.get("/readyz", &[]).status == 200);
     assert_eq!(server.get(&entries, &[]).status, 200);

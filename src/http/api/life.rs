@@ -10,7 +10,8 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-use crate::http::{Problem, Site, starting};
+use crate::http::{Problem, Site};
+use crate::store::Trouble;
 
 /// A file that has been unsaved for so long is stuck.
 const STUCK: Duration = Duration::from_secs(120);
@@ -25,7 +26,7 @@ const FRESH: Duration = Duration::from_secs(2);
 pub struct Life {
     site: Arc<Site>,
     /// When the database was asked, and what was wrong with it.
-    asked: Mutex<Option<(Instant, Option<Problem>)>>,
+    asked: Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl Life {
@@ -33,20 +34,21 @@ impl Life {
         Self { site, asked: Mutex::default() }
     }
 
-    async fn database(&self) -> Option<Problem> {
+    async fn database(&self) -> Option<String> {
         let mut asked = self.asked.lock().await;
         if let Some((at, wrong)) = &*asked
             && at.elapsed() < FRESH
         {
             return wrong.clone();
         }
+        let starting = self.site.makes_tables();
         let wrong = match tokio::time::timeout(ANSWER, self.site.store.check()).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Problem::from(error)),
-            Err(_) => {
-                let detail = format!("the database has not answered for {} s", ANSWER.as_secs());
-                Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
-            }
+            Ok(Err(error)) => Some(match starting {
+                Some(detail) if error.trouble == Trouble::Schema => detail,
+                _ => error.to_string(),
+            }),
+            Err(_) => Some(format!("the database has not answered for {} s", ANSWER.as_secs())),
         };
         *asked = Some((Instant::now(), wrong.clone()));
         wrong
@@ -99,11 +101,7 @@ pub async fn readyz(State(life): State<Arc<Life>>) -> Result<Json<Ready>, Proble
             reasons.push(format!("{unsaved} files are not safe, the oldest for {age} s"));
         }
     }
-    let is_starting = life.site.is_starting();
-    reasons.extend(life.database().await.map(|wrong| match is_starting && wrong.is_about_tables {
-        true => starting::DETAIL.to_owned(),
-        false => wrong.detail,
-    }));
+    reasons.extend(life.database().await);
     if reasons.is_empty() {
         return Ok(Json(Ready { ready: true }));
     }
