@@ -2,14 +2,20 @@
 
 use super::*;
 
-async fn app_file() -> (Database, sqlx::sqlite::SqliteConnection) {
-    let database = Database::fresh(Kind::Sqlite).await;
+/// The app, which makes a table of its own in the file.
+async fn app_in(database: &Database) -> sqlx::sqlite::SqliteConnection {
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(database.file())
         .create_if_missing(true)
         .busy_timeout(Duration::from_secs(5));
     let mut app = options.connect().await.unwrap();
     app.execute("CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT)").await.unwrap();
+    app
+}
+
+async fn app_file() -> (Database, sqlx::sqlite::SqliteConnection) {
+    let database = Database::fresh(Kind::Sqlite).await;
+    let app = app_in(&database).await;
     (database, app)
 }
 
@@ -67,6 +73,20 @@ async fn an_sqlite_file_of_ours_has_a_log_and_large_pages() {
     store.migrate().await.unwrap();
     assert_eq!(database.numbers("PRAGMA page_size").await, [16_384]);
     assert_eq!(store.facts().await.unwrap().journal, "wal");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn writes_are_shorter_once_the_app_has_tables_in_a_file_of_ours() {
+    let database = Database::fresh(Kind::Sqlite).await;
+    let store = database.open();
+    store.migrate().await.unwrap();
+    store.put(&[entry("a", b"a", 1)]).await.unwrap();
+    let alone = store.enough_for_a_put();
+    let _app = app_in(&database).await;
+    store.put(&[entry("b", b"b", 1)]).await.unwrap();
+    let shared = store.enough_for_a_put();
+    assert!(shared < alone, "{shared} bytes beside the app's tables, {alone} without");
     store.close().await;
 }
 
