@@ -58,8 +58,11 @@ impl Guard for Guarding {
             restore_planned: progress.planned,
             restore_done: progress.restored(&self.parts.context.health.counters),
             restore_finished: progress.finished,
-            makes_tables: self.parts.context.settings.migrate && self.parts.scanner.is_held(),
         }
+    }
+
+    fn makes_tables(&self) -> bool {
+        self.parts.context.settings.migrate && self.parts.scanner.is_held()
     }
 
     async fn cache_all(&self) -> Result<Tally, String> {

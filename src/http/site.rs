@@ -46,6 +46,9 @@ pub trait Guard: Send + Sync {
     /// How it stands, now.
     fn state(&self) -> GuardState;
 
+    /// Whether it is about to make or upgrade the tables.
+    fn makes_tables(&self) -> bool;
+
     /// Stores everything under the upload directory that is not stored yet, and waits until it is.
     ///
     /// # Errors
@@ -86,8 +89,6 @@ pub struct GuardState {
     /// How many of them are there.
     pub restore_done: u64,
     pub restore_finished: bool,
-    /// It is about to make or upgrade the tables.
-    pub makes_tables: bool,
 }
 
 /// How many files became what.

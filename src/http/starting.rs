@@ -34,7 +34,7 @@ impl Site {
     /// has made them, or is not to.
     pub fn makes_tables(&self) -> Option<String> {
         let guard = self.guard.as_ref()?;
-        guard.state().makes_tables.then(|| match self.health.database_away() {
+        guard.makes_tables().then(|| match self.health.database_away() {
             None => "imagecached is starting, and about to make or upgrade its tables; ask again".into(),
             Some(reason) => format!(
                 "imagecached is starting, and could not make or upgrade its tables yet: {reason}; it tries again"
