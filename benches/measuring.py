@@ -1,6 +1,6 @@
 """What the measuring commands beside this file share: files to store, databases, and how a run is measured."""
 
-import contextlib
+import atexit
 import datetime
 import os
 import pathlib
@@ -131,19 +131,16 @@ class Postgres:
             self.psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-@contextlib.contextmanager
 def room(megabytes):
-    """A directory on the disk that is measured. Nothing in it goes before the end: ext4 is slow to use the inodes of
-    deleted files again, and whoever comes next would pay for it."""
+    """A directory on the disk that is measured. Nothing in it goes before all is measured: ext4 is slow to use the inodes
+    of deleted files again, and whoever comes next would pay for it."""
     parent = os.environ.get("TMPDIR", "/var/tmp")
     free = shutil.disk_usage(parent).free // MIB
     if free < megabytes:
         sys.exit(f"{parent} has {free} MiB left, and this takes {megabytes}: set TMPDIR, or measure less")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="imagecached-measured.", dir=parent))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
+    atexit.register(shutil.rmtree, directory)
+    return directory
 
 
 def ratio(ours, theirs):
