@@ -65,18 +65,12 @@ const ANSWERS: [&str; 28] = [
 ];
 
 /// Those of them that few or none of the entries match, so that every entry has to be looked at: no order helps.
-const LOOKS_AT_ALL: [&str; 12] = [
-    "entries/?search=77",
+const LOOKS_AT_ALL: [&str; 6] = [
     "entries/?search=/77777.jpg",
     "entries/?search=no-such",
-    "entries/?search=77&sort=size&order=desc",
     "entries/?search=no-such&sort=updated&order=desc",
-    "entries/?type=image/png&payload=inline&sort=size",
     "entries/?type=video/&sort=updated",
     "entries/?payload=chunks",
-    "entries/?has_data=false&sort=updated",
-    "entries/?not_accessed_days=90&search=7&sort=accessed",
-    "admin/entries/?search=77",
     "admin/entries/?search=no-such",
 ];
 
@@ -100,9 +94,9 @@ const SQLITE: Words = Words {
 };
 
 const POSTGRES: Words = Words {
-    numbers: "WITH number (n) AS (SELECT generate_series(1, ENTRIES))",
-    hex: "lpad(to_hex(n::bigint * 2654435761 % 4294967296), 8, '0')",
-    payload: "repeat('A', SIZE)",
+    numbers: "WITH number (n) AS (SELECT generate_series(1, ENTRIES::bigint))",
+    hex: "lpad(to_hex(n * 2654435761 % 4294967296), 8, '0')",
+    payload: "repeat('A', SIZE::int)",
     ago: "now() - interval '1 day' * (n % DAYS) - interval '1 second' * (n % 86000)",
     since: "now() - interval '1 second' * SECONDS",
     extra: ("", ""),
@@ -194,6 +188,8 @@ async fn measure(kind: Kind, entries: u32, calls: bool) -> bool {
     let store = database.open();
     store.migrate().await.unwrap();
     fill(&database, entries).await;
+    // With the indexes that come once there are many entries.
+    store.migrate().await.unwrap();
     assert_eq!(store.totals().await.unwrap().entries, u64::from(entries));
     println!(
         "{}: {entries} entries{:>50}{:>12}{:>12}",

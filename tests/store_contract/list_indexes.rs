@@ -2,8 +2,14 @@
 
 use super::*;
 
-const INDEXES: [&str; 4] =
-    ["image_cache_accessed", "image_cache_created", "image_cache_size", "image_cache_updated"];
+const INDEXES: [&str; 6] = [
+    "image_cache_accessed",
+    "image_cache_created",
+    "image_cache_lost",
+    "image_cache_size",
+    "image_cache_type",
+    "image_cache_updated",
+];
 
 async fn indexes(database: &Database) -> i64 {
     let names = INDEXES.map(|name| format!("'{name}'")).join(", ");
@@ -64,4 +70,97 @@ async fn nobody_waits_long_for_the_indexes_of_lists() {
     assert_eq!(indexes(&database).await, INDEXES.len() as i64);
     store.close().await;
     database.remove().await;
+}
+
+#[tokio::test]
+async fn a_search_reads_an_index_of_trigrams_where_there_is_one() {
+    let database = Database::fresh(Kind::Postgres).await;
+    let store = database.open();
+    store.migrate().await.unwrap();
+    database
+        .run(
+            "INSERT INTO image_cache (original_path)
+            SELECT repeat('directory/', 20) || number FROM generate_series(1, 90000) AS number",
+        )
+        .await;
+    // As the README says, but for CONCURRENTLY: nobody else is there.
+    database.run("CREATE EXTENSION pg_trgm").await;
+    database
+        .run(
+            "CREATE INDEX image_cache_search ON image_cache USING gin (original_path gin_trgm_ops)",
+        )
+        .await;
+    database.run("ANALYZE image_cache").await;
+    let query = ListQuery {
+        search: Some("/77777".to_owned()),
+        sort: Sort::Updated,
+        limit: Some(50),
+        count_up_to: Some(1_001),
+        ..ListQuery::default()
+    };
+    let page = store.page(&query).await.unwrap();
+    assert_eq!((page.entries.len(), page.total), (1, Some(1)));
+    store.close().await;
+    let used = "SELECT idx_scan::bigint FROM pg_stat_user_indexes
+        WHERE indexrelname = 'image_cache_search'";
+    assert_eq!(grown(&database, used, 1).await, 1);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn what_few_entries_have_is_found_without_a_look_at_all() {
+    let database = Database::fresh(Kind::Postgres).await;
+    let store = database.open();
+    store.migrate().await.unwrap();
+    database
+        .run(
+            "INSERT INTO image_cache (original_path, content_type_header, image_data)
+            SELECT repeat('directory/', 20) || number,
+                CASE number WHEN 70000 THEN 'video/mp4' ELSE 'image/jpeg' END,
+                CASE number WHEN 80000 THEN NULL ELSE 'AAAA' END
+            FROM generate_series(1, 90000) AS number",
+        )
+        .await;
+    store.migrate().await.unwrap();
+    assert_eq!(indexes(&database).await, INDEXES.len() as i64);
+    database.run("ANALYZE image_cache").await;
+    let page = || ListQuery {
+        sort: Sort::Updated,
+        limit: Some(50),
+        count_up_to: Some(1_001),
+        ..ListQuery::default()
+    };
+    store.close().await;
+    let whole = "SELECT seq_scan::bigint FROM pg_stat_user_tables WHERE relname = 'image_cache'";
+    let keyed = "SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes WHERE indexrelname IN
+        ('image_cache_type', 'image_cache_lost', 'image_cache_chunk_set', 'image_cache_object')";
+    // Six indexes were made by going through the table.
+    let before = (grown(&database, whole, 6).await, grown(&database, keyed, 0).await);
+    let store = database.open();
+    for (query, entries) in [
+        (ListQuery { mime: Some("video/".to_owned()), ..page() }, 1),
+        (ListQuery { has_data: Some(false), ..page() }, 1),
+        (ListQuery { payload: Some(PayloadKind::None), ..page() }, 1),
+        (ListQuery { payload: Some(PayloadKind::Chunks), ..page() }, 0),
+        (ListQuery { payload: Some(PayloadKind::Url), ..page() }, 0),
+    ] {
+        let page = store.page(&query).await.unwrap();
+        assert_eq!((page.entries.len(), page.total), (entries, Some(entries as u64)), "{query:?}");
+    }
+    store.close().await;
+    grown(&database, keyed, before.1 + 5).await;
+    assert_eq!(database.numbers(whole).await[0], before.0, "no look at all entries");
+    database.remove().await;
+}
+
+/// A figure of the server's own, once it is at least so large: sessions tell theirs when they end, or a little later.
+async fn grown(database: &Database, sql: &str, least: i64) -> i64 {
+    for _ in 0..300 {
+        let figure = database.numbers(sql).await[0];
+        if figure >= least {
+            return figure;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("not {least} after half a minute: {sql}");
 }

@@ -68,6 +68,35 @@ pub async fn lists_are_filtered_and_sorted(store: &dyn Store, database: &Databas
     assert!(rows.iter().all(|row| row.has_data));
 }
 
+pub async fn what_is_searched_for_stands_for_itself(store: &dyn Store, _: &Database) {
+    let names = ["100%.jpg", "100 .jpg", r"a\b", "a_b", "a%b", "ab", "é[x]", "É[x]"];
+    for name in names {
+        store.put(&[NewEntry { mime: format!("x/{name}"), ..entry(name, b"1", 1) }]).await.unwrap();
+    }
+    let found = async |query: ListQuery| -> Vec<String> {
+        let found = store.list(&query).await.unwrap();
+        found.into_iter().map(|entry| entry.original_path).collect()
+    };
+    for (text, matching) in [
+        ("0%", vec!["100%.jpg"]),
+        ("_", vec!["a_b"]),
+        ("%", vec!["100%.jpg", "a%b"]),
+        (r"\", vec![r"a\b"]),
+        (r"\b", vec![r"a\b"]),
+        (r"\_", vec![]),
+        ("é", vec!["é[x]"]),
+        ("[x]", vec!["É[x]", "é[x]"]),
+        ("A", vec![]),
+    ] {
+        let search = ListQuery { search: Some(text.into()), ..ListQuery::default() };
+        assert_eq!(found(search).await, matching, "{text}");
+    }
+    for name in names {
+        let query = ListQuery { mime: Some(format!("x/{name}")), ..ListQuery::default() };
+        assert_eq!(found(query).await, [name], "type");
+    }
+}
+
 pub async fn pages_by_id_meet_every_entry_once(store: &dyn Store, _: &Database) {
     for n in 0..23_u8 {
         store.put(&[entry(&format!("{:02}", 22 - n), &[n], 1)]).await.unwrap();

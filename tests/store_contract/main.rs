@@ -139,6 +139,7 @@ contract! {
     old_sets_without_entry_are_swept
     odd_paths_are_told_apart
     lists_are_filtered_and_sorted
+    what_is_searched_for_stands_for_itself
     pages_by_id_meet_every_entry_once
     pages_of_every_order_meet_every_entry_once
     a_whole_list_is_gone_through

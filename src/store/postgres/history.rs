@@ -11,7 +11,7 @@ use crate::model::version::{Leaving, Past, Trash, Undeleted, Why};
 use crate::model::{Timestamp, UploadPath};
 use crate::store::history::{History, HistoryPage, HistoryQuery, HistoryTotals, Which, age_micros};
 use crate::store::postgres::read::{fetched_from, micros, place};
-use crate::store::postgres::{Postgres, ledger, query, write};
+use crate::store::postgres::{Postgres, ledger, list, query, write};
 use crate::store::put::LetGo;
 use crate::store::retry::unit;
 use crate::store::{Fetched, StoreError, rows};
@@ -141,7 +141,7 @@ impl Postgres {
             sql.push(" AND original_path = ").push_bind(path.as_str().to_owned());
         }
         if let Some(part) = &wanted.search {
-            sql.push(" AND strpos(original_path, ").push_bind(part.clone()).push(") > 0");
+            sql.push(" AND original_path LIKE ").push_bind(list::contains(part));
         }
         if let Some(place) = wanted.payload {
             sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));

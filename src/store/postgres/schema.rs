@@ -23,8 +23,8 @@ pub(super) const LATEST: i64 = STEPS.len() as i64;
 const LIST_INDEXES: &str = include_str!("list_indexes.sql");
 
 /// Whether the lists want for their indexes: from 24 MB of rows on (some 80,000), a list that goes through all of
-/// them takes some tens of milliseconds.
-const WANTS_LIST_INDEXES: &str = "SELECT to_regclass('image_cache_created') IS NULL
+/// them takes some tens of milliseconds. The last one that is made stands for all.
+const WANTS_LIST_INDEXES: &str = "SELECT to_regclass('image_cache_lost') IS NULL
     AND pg_relation_size('image_cache') > 24 * 1024 * 1024 AND NOT pg_is_in_recovery()";
 
 /// Puts wait while an index is made, and behind whoever waits to make one: it comes another time where somebody holds
