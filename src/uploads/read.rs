@@ -108,8 +108,8 @@ impl OpenFile {
     /// Of `read` and `fstat`.
     pub fn digest(&mut self) -> io::Result<Option<Digest>> {
         let mut hasher = Hasher::default();
-        let mut piece = vec![0; 128 << 10];
         let mut left = self.stat.size;
+        let mut piece = vec![0; left.min(128 << 10) as usize];
         while left > 0 {
             let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             match self.read(&mut piece[..most])? {

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::model::UploadPath;
 use crate::model::settle::Writers;
+use crate::model::{Digest, UploadPath};
 use crate::payload::check::Checked;
-use crate::uploads::{OpenError, UploadDir};
+use crate::uploads::{OpenError, Root, UploadDir};
 
 /// What is found under an entry's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,33 +26,63 @@ pub enum OnDisk {
     Unreadable(String),
 }
 
-/// Compares a file with an entry, on a thread that may wait for the disk.
-pub async fn compare(upload_dir: &UploadDir, path: &UploadPath, entry: &Checked) -> OnDisk {
-    let (upload_dir, path) = (upload_dir.clone(), path.clone());
-    let (size, mtime_ns, sha256) = (entry.file_size, entry.mtime_ns, entry.sha256);
-    let looking = tokio::task::spawn_blocking(move || {
-        let mut file = match upload_dir.open().map(|root| root.open(&path)) {
-            Ok(Ok(file)) => file,
-            Ok(Err(OpenError::Gone)) => return OnDisk::Absent,
-            Ok(Err(OpenError::Skip(why))) => return OnDisk::Unreadable(why.to_string()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return OnDisk::Absent,
-            Ok(Err(OpenError::Io(error))) | Err(error) => {
-                return OnDisk::Unreadable(format!("cannot read it on disk: {error}"));
-            }
+/// What a file on disk should be.
+pub struct Wanted {
+    path: UploadPath,
+    size: u64,
+    mtime_ns: i64,
+    sha256: Option<Digest>,
+}
+
+impl Wanted {
+    /// The file of an entry.
+    pub fn of(entry: &Checked, path: UploadPath) -> Self {
+        let &Checked { file_size: size, mtime_ns, sha256, .. } = entry;
+        Self { path, size, mtime_ns, sha256 }
+    }
+
+    fn compare(&self, root: &Root) -> OnDisk {
+        let mut file = match root.open(&self.path) {
+            Ok(file) => file,
+            Err(OpenError::Gone) => return OnDisk::Absent,
+            Err(OpenError::Skip(why)) => return OnDisk::Unreadable(why.to_string()),
+            Err(OpenError::Io(error)) => return unreadable(&error),
         };
         let stat = *file.stat();
         if file.writers() == Writers::Some {
             return OnDisk::Busy;
         }
-        if stat.size != size || sha256.is_none() {
-            return OnDisk::Other { same_look: (stat.size, stat.mtime_ns) == (size, mtime_ns) };
+        if stat.size != self.size || self.sha256.is_none() {
+            let same_look = (stat.size, stat.mtime_ns) == (self.size, self.mtime_ns);
+            return OnDisk::Other { same_look };
         }
         match file.digest() {
             Ok(None) => OnDisk::Busy,
-            Ok(found) if found == sha256 => OnDisk::Same,
-            Ok(_) => OnDisk::Other { same_look: stat.mtime_ns == mtime_ns },
-            Err(error) => OnDisk::Unreadable(format!("cannot read it on disk: {error}")),
+            Ok(found) if found == self.sha256 => OnDisk::Same,
+            Ok(_) => OnDisk::Other { same_look: stat.mtime_ns == self.mtime_ns },
+            Err(error) => unreadable(&error),
         }
+    }
+}
+
+/// Compares files with what is wanted of them, in this order, on a thread that may wait for the disk: one for all of
+/// them, since to hand over each file by itself takes several times as long as to read a small one. Where nothing is
+/// wanted, nobody looks.
+pub async fn compare(upload_dir: &UploadDir, wanted: Vec<Option<Wanted>>) -> Vec<OnDisk> {
+    let upload_dir = upload_dir.clone();
+    let looking = tokio::task::spawn_blocking(move || {
+        let root = upload_dir.open();
+        let look = |wanted: Option<Wanted>| match (wanted, &root) {
+            (None, _) => OnDisk::NotAsked,
+            (Some(wanted), Ok(root)) => wanted.compare(root),
+            (Some(_), Err(error)) if error.kind() == io::ErrorKind::NotFound => OnDisk::Absent,
+            (Some(_), Err(error)) => unreadable(error),
+        };
+        wanted.into_iter().map(look).collect()
     });
-    looking.await.expect("looking at a file does not panic")
+    looking.await.expect("looking at files does not panic")
+}
+
+fn unreadable(error: &io::Error) -> OnDisk {
+    OnDisk::Unreadable(format!("cannot read it on disk: {error}"))
 }

@@ -30,7 +30,7 @@ use crate::payload::check::{BATCH, Checked, Checker, Condition, Progress};
 use crate::remote::Remote;
 use crate::store::{Store, StoreError};
 use crate::uploads::UploadDir;
-use crate::verify::disk::OnDisk;
+use crate::verify::disk::{OnDisk, Wanted};
 
 /// Entries that are to be verified.
 pub struct Verifying {
@@ -127,16 +127,13 @@ impl Verifying {
         tell: Tell<'_>,
     ) -> Result<(), StoreError> {
         let checked = self.check_batch(Shelf::Entries, batch, &mut report.changed).await?;
+        let verdicts = self.judge(&checked).await;
         let mut missing = Vec::new();
-        for entry in checked {
-            let mut seen = self.judge(&entry).await;
+        for (entry, mut seen) in checked.into_iter().zip(verdicts) {
             if !seen.is_fine() {
                 // Somebody may have stored or replaced the one or the other since: both are looked at again.
                 seen = match self.check(Shelf::Entries, &[entry.row.id()]).await {
-                    Ok(mut again) => match again.pop() {
-                        Some(again) => self.judge(&again).await,
-                        None => Verdict::Changed,
-                    },
+                    Ok(again) => self.judge(&again).await.pop().unwrap_or(Verdict::Changed),
                     Err(error) => Verdict::OutOfReach(error.to_string()),
                 };
             }
@@ -181,17 +178,29 @@ impl Verifying {
         Ok(checked)
     }
 
-    async fn judge(&self, entry: &Checked) -> Verdict {
-        let path = UploadPath::parse(&entry.path).ok();
-        let on_disk = match (&self.upload_dir, &path) {
-            (Some(upload_dir), Some(path)) if entry.condition != Condition::Changed => {
-                disk::compare(upload_dir, path, entry).await
+    /// What is to be said of each of these entries, in their order.
+    async fn judge(&self, entries: &[Checked]) -> Vec<Verdict> {
+        let paths: Vec<_> =
+            entries.iter().map(|entry| UploadPath::parse(&entry.path).ok()).collect();
+        let on_disk = match &self.upload_dir {
+            Some(upload_dir) => {
+                let wanted = entries.iter().zip(&paths).map(|(entry, path)| match path {
+                    Some(path) if entry.condition != Condition::Changed => {
+                        Some(Wanted::of(entry, path.clone()))
+                    }
+                    _ => None,
+                });
+                disk::compare(upload_dir, wanted.collect()).await
             }
-            _ => OnDisk::NotAsked,
+            None => vec![OnDisk::NotAsked; entries.len()],
         };
-        let is_kept = self.places.of(entry.file_size) != Place::Nowhere;
-        let is_taken = path.is_some_and(|path| self.patterns.takes(&path));
-        verdict::judge(&entry.condition, on_disk, is_taken, is_kept)
+        let found = entries.iter().zip(paths).zip(on_disk);
+        let judge = |((entry, path), on_disk): ((&Checked, Option<UploadPath>), _)| {
+            let is_kept = self.places.of(entry.file_size) != Place::Nowhere;
+            let is_taken = path.is_some_and(|path| self.patterns.takes(&path));
+            verdict::judge(&entry.condition, on_disk, is_taken, is_kept)
+        };
+        found.map(judge).collect()
     }
 
     /// Stores the file on disk, and reads back what was stored. Why it is not sound after it, if it is not.
@@ -221,8 +230,9 @@ impl Verifying {
         let chosen =
             missing.iter().map(|entry| Chosen { id: entry.row.id(), bytes: entry.file_size });
         let restored = mender.restore(chosen).await;
-        for entry in missing {
-            let mended = match self.judge(&entry).await {
+        let verdicts = self.judge(&missing).await;
+        for (entry, now) in missing.into_iter().zip(verdicts) {
+            let mended = match now {
                 // It is there, or has come to be something else meanwhile, which is not ours to touch.
                 Verdict::Missing => Err(restored.why(&entry.path)),
                 _ => Ok(()),
