@@ -123,6 +123,13 @@ async fn what_few_entries_have_is_found_without_a_look_at_all() {
         .await;
     store.migrate().await.unwrap();
     assert_eq!(indexes(&database).await, INDEXES.len() as i64);
+    // What others write is no index's business.
+    database
+        .run(
+            "INSERT INTO image_cache (original_path, image_data, content_type_header)
+            SELECT 'long', 'AAAA', string_agg(md5(number::text), '') FROM generate_series(1, 1000) AS number",
+        )
+        .await;
     database.run("ANALYZE image_cache").await;
     let page = || ListQuery {
         sort: Sort::Updated,
