@@ -20,6 +20,15 @@ async fn indexes(database: &Database) -> i64 {
     database.numbers(&sql).await[0]
 }
 
+/// So many entries that lists want their indexes; with more columns, and what goes into them by the entry's `number`.
+async fn fill(database: &Database, columns: &str, values: &str) {
+    let sql = format!(
+        "INSERT INTO image_cache (original_path{columns})
+        SELECT repeat('directory/', 20) || number{values} FROM generate_series(1, 90000) AS number"
+    );
+    database.run(&sql).await;
+}
+
 #[tokio::test]
 async fn lists_get_their_indexes_once_there_are_many_entries() {
     for kind in [Kind::Postgres, Kind::PgBouncer] {
@@ -29,13 +38,7 @@ async fn lists_get_their_indexes_once_there_are_many_entries() {
         store.put(&[entry("a", b"a", 1)]).await.unwrap();
         store.migrate().await.unwrap();
         assert_eq!(indexes(&database).await, 0, "{kind:?}: few entries do without");
-        database
-            .run(
-                "INSERT INTO image_cache (original_path, file_size, mtime_ns)
-                SELECT repeat('directory/', 20) || number, number, number
-                FROM generate_series(1, 90000) AS number",
-            )
-            .await;
+        fill(&database, ", file_size, mtime_ns", ", number, number").await;
         let other = database.open();
         let (done, beside) = tokio::join!(store.migrate(), other.migrate());
         assert_eq!((done.unwrap(), beside.unwrap()), ((6, 6), (6, 6)), "{kind:?}");
@@ -55,12 +58,7 @@ async fn nobody_waits_long_for_the_indexes_of_lists() {
     let database = Database::fresh(Kind::Postgres).await;
     let store = database.open();
     store.migrate().await.unwrap();
-    database
-        .run(
-            "INSERT INTO image_cache (original_path)
-            SELECT repeat('directory/', 20) || number FROM generate_series(1, 90000) AS number",
-        )
-        .await;
+    fill(&database, "", "").await;
     let transaction = database.open_transaction().await;
     let transaction = transaction.run("LOCK TABLE image_cache IN ROW EXCLUSIVE MODE").await;
     assert_eq!(store.migrate().await.unwrap(), (6, 6), "who starts is not kept from it");
@@ -77,12 +75,7 @@ async fn a_search_reads_an_index_of_trigrams_where_there_is_one() {
     let database = Database::fresh(Kind::Postgres).await;
     let store = database.open();
     store.migrate().await.unwrap();
-    database
-        .run(
-            "INSERT INTO image_cache (original_path)
-            SELECT repeat('directory/', 20) || number FROM generate_series(1, 90000) AS number",
-        )
-        .await;
+    fill(&database, "", "").await;
     // As the README says, but for CONCURRENTLY: nobody else is there.
     database.run("CREATE EXTENSION pg_trgm").await;
     database
@@ -112,15 +105,9 @@ async fn what_few_entries_have_is_found_without_a_look_at_all() {
     let database = Database::fresh(Kind::Postgres).await;
     let store = database.open();
     store.migrate().await.unwrap();
-    database
-        .run(
-            "INSERT INTO image_cache (original_path, content_type_header, image_data)
-            SELECT repeat('directory/', 20) || number,
-                CASE number WHEN 70000 THEN 'video/mp4' ELSE 'image/jpeg' END,
-                CASE number WHEN 80000 THEN NULL ELSE 'AAAA' END
-            FROM generate_series(1, 90000) AS number",
-        )
-        .await;
+    let values = ", CASE number WHEN 70000 THEN 'video/mp4' ELSE 'image/jpeg' END,
+        CASE number WHEN 80000 THEN NULL ELSE 'AAAA' END";
+    fill(&database, ", content_type_header, image_data", values).await;
     store.migrate().await.unwrap();
     assert_eq!(indexes(&database).await, INDEXES.len() as i64);
     // What others write is no index's business.

@@ -144,7 +144,7 @@ impl Postgres {
             sql.push(" AND original_path LIKE ").push_bind(list::contains(part));
         }
         if let Some(place) = wanted.payload {
-            sql.push(concat!(" AND ", place!(), " = ")).push_bind(rows::place_number(place));
+            sql.push(" AND ").push(list::lies(place));
         }
         sql.push(" ORDER BY id DESC");
         if wanted.limit.is_some() {

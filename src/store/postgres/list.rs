@@ -45,7 +45,7 @@ fn literal(text: &str) -> String {
 }
 
 /// That the bytes are there, as `place!` has it, in words that the planner has indexes and samples for.
-fn lies(place: PayloadKind) -> &'static str {
+pub(super) fn lies(place: PayloadKind) -> &'static str {
     match place {
         PayloadKind::Inline => "image_data IS NOT NULL",
         PayloadKind::Chunks => "image_data IS NULL AND chunk_set IS NOT NULL",
