@@ -7,6 +7,7 @@ mod connections;
 mod entries;
 mod history;
 mod history_races;
+mod index_pages;
 mod ledger;
 mod list_indexes;
 mod lists;
@@ -19,6 +20,7 @@ mod support;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use imagecached::model::entry::{ChunkSet, Entry, IndexRow, NewEntry, NewPayload, PayloadKind};

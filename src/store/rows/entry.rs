@@ -8,28 +8,27 @@ use crate::store::put::Known;
 use crate::store::rows::{Column, mode, place, size};
 use crate::store::{Fetched, FetchedPayload, Stored};
 
-/// `id, original_path, file_size, mtime_ns, access_is_old, has_data`
-///
-/// A row that holds something else (others may write the table, and SQLite takes a text for a number)
-/// must not hide its neighbours: it is handed on under a path that no restore takes and every plan
-/// names.
+/// `id, original_path, file_size, mtime_ns, access_is_old, has_data`, or an [`unreadable`] row.
 pub(in crate::store) fn index_row<'r, R: Row>(row: &'r R) -> IndexRow
 where
     usize: ColumnIndex<R>,
     i64: Column<'r, R>,
     String: Column<'r, R>,
 {
-    read_index_row(row).unwrap_or_else(|_| {
-        let id = row.try_get(0).unwrap_or_default();
-        IndexRow {
-            id,
-            original_path: format!("/entry {id} cannot be read"),
-            file_size: 0,
-            mtime_ns: 0,
-            access_is_old: false,
-            has_data: false,
-        }
-    })
+    read_index_row(row).unwrap_or_else(|_| unreadable(row.try_get(0).unwrap_or_default()))
+}
+
+/// What stands for a row that holds something else (others may write the table, and SQLite takes a text for a
+/// number). It must not hide its neighbours: it is handed on under a path that no restore takes and every plan names.
+pub(in crate::store) fn unreadable(id: i64) -> IndexRow {
+    IndexRow {
+        id,
+        original_path: format!("/entry {id} cannot be read"),
+        file_size: 0,
+        mtime_ns: 0,
+        access_is_old: false,
+        has_data: false,
+    }
 }
 
 fn read_index_row<'r, R: Row>(row: &'r R) -> Result<IndexRow>

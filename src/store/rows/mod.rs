@@ -13,7 +13,7 @@ use sqlx::{Decode, Row, Type};
 
 use crate::model::entry::PayloadKind;
 
-pub(super) use entry::{entry_columns, fetched, index_row, known};
+pub(super) use entry::{entry_columns, fetched, index_row, known, unreadable};
 pub(super) use history::{
     history_page, history_totals, leaving, past_columns, past_state, undeleted,
 };

@@ -6,6 +6,7 @@
 
 mod facts;
 mod history;
+mod index;
 mod ledger;
 mod list;
 mod read;

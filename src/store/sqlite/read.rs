@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use futures_util::TryStreamExt;
 use sqlx::{Result, Row, SqliteConnection};
 
 use crate::model::UploadPath;
-use crate::model::entry::{CHUNK_BYTES, ChunkSet, IndexRow};
+use crate::model::entry::{CHUNK_BYTES, ChunkSet};
 use crate::store::put::Known;
 use crate::store::rows;
 use crate::store::sqlite::{Sqlite, json};
@@ -80,22 +79,6 @@ pub(super) async fn known_by_id(
 }
 
 impl Sqlite {
-    pub(super) async fn index_once(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<()> {
-        // In the order of the index that has all of it: entries of one moment follow each other as they may, for
-        // to sort those as well takes half as long again.
-        let sql = concat!(
-            "SELECT id, original_path, file_size, mtime_ns,
-                last_accessed < strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 day'), ",
-            place!(),
-            " <> 0 FROM image_cache ORDER BY updated_at DESC"
-        );
-        let mut found = sqlx::query(sql).fetch(&self.pool);
-        while let Some(row) = found.try_next().await? {
-            each(rows::index_row(&row));
-        }
-        Ok(())
-    }
-
     pub(super) async fn stored_once(
         &self,
         paths: &[UploadPath],
