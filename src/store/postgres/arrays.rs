@@ -8,10 +8,12 @@
 //! it would leave rows behind that nobody else can store, for as long as the server takes it for alive, since no time
 //! limit of PostgreSQL's ends a `COPY` that waits for its client.
 
-use sqlx::{PgConnection, Result};
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
+use sqlx::{PgConnection, Result, Type};
 
 use crate::model::entry::NewEntry;
-use crate::store::postgres::query;
 use crate::store::put;
 
 /// Fewer rows are no faster.
@@ -40,8 +42,9 @@ pub(super) async fn insert(connection: &mut PgConnection, rows: &[&NewEntry]) ->
         ON CONFLICT (original_path) DO NOTHING";
     let text = |of: fn(&NewEntry) -> &str| rows.iter().map(|&row| of(row)).collect::<Vec<_>>();
     let number = |of: fn(&NewEntry) -> i64| rows.iter().map(|&row| of(row)).collect::<Vec<_>>();
-    let payloads = Payloads::of(rows);
-    let done = query(sql)
+    let weight = rows.iter().map(|entry| entry.weight()).sum();
+    let done = sqlx::query_with(sql, put::room_for(13, weight))
+        .persistent(false)
         .bind(text(|entry| put::owner(entry).0))
         .bind(text(|entry| put::owner(entry).1))
         .bind(text(|entry| entry.path.as_str()))
@@ -52,33 +55,47 @@ pub(super) async fn insert(connection: &mut PgConnection, rows: &[&NewEntry]) ->
         .bind(number(|entry| i64::from(entry.stat.kept_mode())))
         .bind(text(|entry| put::url_of(&entry.payload)))
         .bind(rows.iter().map(|row| put::set_of(&row.payload).map(|set| set.0)).collect::<Vec<_>>())
-        .bind(payloads.bytes)
-        .bind(payloads.starts)
-        .bind(payloads.lengths)
+        .bind(Payloads(rows))
+        .bind(starts(rows))
+        .bind(rows.iter().map(|row| inline(row).map(|text| text.len() as i32)).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(done.rows_affected())
 }
 
-/// All payloads in one value: where each of them begins, the first byte being 1, and how long it is, where there is
-/// one.
-struct Payloads {
-    bytes: Vec<u8>,
-    starts: Vec<i32>,
-    lengths: Vec<Option<i32>>,
+/// The payload that goes into the row.
+fn inline<'row>(row: &&'row NewEntry) -> Option<&'row str> {
+    put::text_of(&row.payload)
 }
 
-impl Payloads {
-    fn of(rows: &[&NewEntry]) -> Self {
-        let weight = rows.iter().map(|row| row.weight()).sum();
-        let (starts, lengths) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        let mut all = Self { bytes: Vec::with_capacity(weight), starts, lengths };
-        for row in rows {
-            let text = put::text_of(&row.payload);
-            all.starts.push(all.bytes.len() as i32 + 1);
-            all.lengths.push(text.map(|text| text.len() as i32));
-            all.bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+/// Where in all payloads each of them begins, the first byte being 1.
+fn starts(rows: &[&NewEntry]) -> Vec<i32> {
+    let mut next = 1;
+    let begin = |row| {
+        let start = next;
+        next += inline(row).map_or(0, str::len) as i32;
+        start
+    };
+    rows.iter().map(begin).collect()
+}
+
+/// All payloads as one value, written to where the driver sends it from.
+struct Payloads<'rows>(&'rows [&'rows NewEntry]);
+
+impl Type<sqlx::Postgres> for Payloads<'_> {
+    fn type_info() -> PgTypeInfo {
+        <[u8] as Type<sqlx::Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, sqlx::Postgres> for Payloads<'_> {
+    fn encode_by_ref(
+        &self,
+        buffer: &mut PgArgumentBuffer,
+    ) -> std::result::Result<IsNull, BoxDynError> {
+        for text in self.0.iter().filter_map(inline) {
+            buffer.extend_from_slice(text.as_bytes());
         }
-        all
+        Ok(IsNull::No)
     }
 }
