@@ -53,6 +53,8 @@ async fn the_pages_of_an_index_join_whatever_is_in_the_rows() {
         assert_eq!(row.original_path, path.unwrap_or(unreadable));
         assert_eq!((row.has_data, row.file_size), (has_data, file_size), "{row:?}");
     }
+    database.run("DROP INDEX image_cache_list").await;
+    assert_eq!(index(&*store).await, rows, "a start does without the index");
     store.close().await;
 }
 
