@@ -12,8 +12,8 @@ use crate::store::rows::{size, unreadable};
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::read::place;
 
-/// Rows in a text.
-const ROWS: i64 = 512;
+/// Rows in a text, a line each.
+const LINES: i64 = 512;
 
 /// A row in such a text: id, upload path, bytes, mtime, whether its access is old, whether it has bytes.
 #[derive(Deserialize)]
@@ -85,10 +85,11 @@ const NEXT: &str = lines!(
     "WHERE (updated_at, original_path) < (SELECT +updated_at, +original_path FROM image_cache WHERE id = ?2)"
 );
 
+/// The rows after those up to the entry `after`, or the first.
 async fn page(connection: &mut SqliteConnection, after: Option<i64>) -> Result<Lines> {
     let select = match after {
-        None => sqlx::query_scalar(FIRST).bind(ROWS),
-        Some(id) => sqlx::query_scalar(NEXT).bind(ROWS).bind(id),
+        None => sqlx::query_scalar(FIRST).bind(LINES),
+        Some(id) => sqlx::query_scalar(NEXT).bind(LINES).bind(id),
     };
     let lines: Option<Vec<u8>> = select.fetch_one(connection).await?;
     Ok(Lines(lines.unwrap_or_default()))
@@ -117,7 +118,7 @@ mod tests {
     /// The steps of a statement, as SQLite plans them.
     async fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
         let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let select = sqlx::query_as(explain).bind(ROWS).bind(1);
+        let select = sqlx::query_as(explain).bind(LINES).bind(1);
         let steps: Vec<(i64, i64, i64, String)> = select.fetch_all(connection).await.unwrap();
         steps.into_iter().map(|(.., step)| step).collect()
     }

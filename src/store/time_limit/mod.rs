@@ -145,6 +145,25 @@ impl TimeLimited {
     }
 }
 
+/// `each`, with a count of what has come: as long as that grows, there is progress.
+fn counted<T>(rows: &AtomicU64, each: &mut (dyn FnMut(T) + Send)) -> impl FnMut(T) + Send {
+    move |row| {
+        rows.fetch_add(1, Ordering::Relaxed);
+        each(row);
+    }
+}
+
+/// As [`counted`], of rows that are lent.
+fn counted_payloads(
+    rows: &AtomicU64,
+    each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
+) -> impl for<'row> FnMut(Fetched<'row>) + Send {
+    move |row: Fetched<'_>| {
+        rows.fetch_add(1, Ordering::Relaxed);
+        each(row);
+    }
+}
+
 impl fmt::Debug for TimeLimited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner().fmt(f)
@@ -181,10 +200,7 @@ impl Store for TimeLimited {
 
     async fn index(&self, each: &mut (dyn FnMut(IndexRow) + Send)) -> Result<(), StoreError> {
         let (store, rows) = (self.inner(), AtomicU64::new(0));
-        let mut counted = |row| {
-            rows.fetch_add(1, Ordering::Relaxed);
-            each(row);
-        };
+        let mut counted = counted(&rows, each);
         self.wait(&store, "read the index", &rows, store.index(&mut counted)).await
     }
 
@@ -226,10 +242,7 @@ impl Store for TimeLimited {
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError> {
         let (store, rows) = (self.inner(), AtomicU64::new(0));
-        let mut counted = |row: Fetched<'_>| {
-            rows.fetch_add(1, Ordering::Relaxed);
-            each(row);
-        };
+        let mut counted = counted_payloads(&rows, each);
         let operation = format!("fetch {} entries", ids.len());
         self.wait(&store, &operation, &rows, store.fetch(ids, &mut counted)).await
     }
@@ -338,10 +351,7 @@ impl History for TimeLimited {
         each: &mut (dyn FnMut(Past) + Send),
     ) -> Result<(), StoreError> {
         let (store, rows) = (self.inner(), AtomicU64::new(0));
-        let mut counted = |row| {
-            rows.fetch_add(1, Ordering::Relaxed);
-            each(row);
-        };
+        let mut counted = counted(&rows, each);
         let call = store.state_at(time, &mut counted);
         self.wait(&store, "read a past state", &rows, call).await
     }
@@ -352,10 +362,7 @@ impl History for TimeLimited {
         each: &mut (dyn for<'row> FnMut(Fetched<'row>) + Send),
     ) -> Result<(), StoreError> {
         let (store, rows) = (self.inner(), AtomicU64::new(0));
-        let mut counted = |row: Fetched<'_>| {
-            rows.fetch_add(1, Ordering::Relaxed);
-            each(row);
-        };
+        let mut counted = counted_payloads(&rows, each);
         let operation = format!("fetch {} versions", ids.len());
         self.wait(&store, &operation, &rows, store.fetch_history(ids, &mut counted)).await
     }
